@@ -1,0 +1,1 @@
+"""Suggest constraints from a baseline, and check new data against them."""

@@ -1,0 +1,1 @@
+"""Records in: every reader offers a table as a stream of batches."""

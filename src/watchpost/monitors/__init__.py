@@ -1,0 +1,1 @@
+"""Monitors: a baseline and new data in, a Report out."""

@@ -1,0 +1,1 @@
+"""Mergeable column states, and the statistics made from them."""

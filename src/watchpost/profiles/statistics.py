@@ -1,0 +1,139 @@
+"""Statistics: the plain frozen summary of a table, made from a profile or read from a `statistics.json`.
+
+Checks and drift tests work on two of these and never on rows, so a baseline made by the service works without its data.
+What the file format has no place for (class counts, exact cell counts, ranges of text) is None on statistics that were
+read from a file.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+InferredType = Literal["Integral", "Fractional", "String", "Unknown"]
+
+KLL_SIZE = 2048  # the contract's sketch size k; level h holds about k * c**h items, each standing for 2**h values
+KLL_SHRINK = 0.64  # the contract's shrinking factor c
+
+
+@dataclass(frozen=True, slots=True)
+class ClassCounts:
+    """How many non-null cells look like what (contract 2.5). non_finite: NaN and infinities of typed columns."""
+
+    integral: int = 0
+    fractional: int = 0
+    boolean: int = 0
+    string: int = 0
+    non_finite: int = 0
+
+    @property
+    def total(self) -> int:
+        """All non-null cells."""
+        return self.integral + self.fractional + self.boolean + self.string + self.non_finite
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """One of the ten equal-width buckets of a numeric feature: [lower_bound, upper_bound), the last one closed."""
+
+    lower_bound: float
+    upper_bound: float
+    count: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sketch:
+    """A KLL sketch's content: levels[h] holds items (float64, any order), each standing for 2**h values."""
+
+    levels: tuple[NDArray[np.float64], ...]
+    k: float = float(KLL_SIZE)
+    c: float = KLL_SHRINK
+
+    def weighted(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Distinct values ascending, and the weight of each (shapes (n,), (n,)): the approximate distribution."""
+        items = np.concatenate(self.levels) if self.levels else np.empty(0)
+        weights = np.concatenate([np.full(len(v), 2.0**h) for h, v in enumerate(self.levels)]) if self.levels else items
+        values, inverse = np.unique(items, return_inverse=True)
+        return values, np.bincount(inverse, weights=weights, minlength=len(values))
+
+
+@dataclass(frozen=True, slots=True)
+class CellCounts:
+    """Exact counts of the current values in cells cut by given edges: cell i is (edges[i-1], edges[i]], ends open.
+
+    edges: ascending, shape (m,). counts: shape (m + 1,).
+    """
+
+    edges: NDArray[np.float64]
+    counts: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class NumericStatistics:
+    """Moments and distribution of a feature's finite numbers; every float is in the column's own unit.
+
+    std_dev: population standard deviation. sketch and buckets are None where a file has none.
+    """
+
+    mean: float
+    sum: float
+    std_dev: float
+    min: float
+    max: float
+    buckets: tuple[Bucket, ...] | None = None
+    sketch: Sketch | None = None
+    cells: CellCounts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureStatistics:
+    """One column.
+
+    present, missing: cells with and without a value. distinct: approximate number of distinct values (None in files of
+    older containers for numbers). completeness: as written in a file, None in older ones; use `present_ratio`.
+    numeric: for Integral and Fractional features. categories: count by value, only while there are few (contract 2.5:
+    at most 120 distinct, approximately). classes: what the cells look like; None when read from a file.
+    """
+
+    name: str
+    inferred_type: InferredType
+    present: int
+    missing: int
+    distinct: float | None = None
+    completeness: float | None = None
+    numeric: NumericStatistics | None = None
+    categories: Mapping[str, int] | None = None
+    classes: ClassCounts | None = None
+
+    @property
+    def present_ratio(self) -> float:
+        """Share of rows with a value, in [0, 1]; 0 without rows."""
+        rows = self.present + self.missing
+        return self.present / rows if rows else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifierCounts:
+    """How often inference ids repeat: ids seen, and how many records carry an id that an earlier record carried.
+
+    exact: False when there were too many ids to keep them all and the figures are estimates from a uniform sample.
+    """
+
+    records: int
+    repeated: int
+    exact: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """A whole table: its rows and its features in column order."""
+
+    item_count: int
+    features: tuple[FeatureStatistics, ...]
+    identifiers: IdentifierCounts | None = None
+
+    def feature(self, name: str) -> FeatureStatistics | None:
+        """The feature of that name, or None."""
+        return next((f for f in self.features if f.name == name), None)

@@ -1,0 +1,1 @@
+"""A Report, rendered for people."""
