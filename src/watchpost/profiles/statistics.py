@@ -12,6 +12,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from watchpost.profiles.baseline_json import UnknownField
+
 InferredType = Literal["Integral", "Fractional", "String", "Unknown"]
 
 KLL_SIZE = 2048  # the contract's sketch size k; level h holds about k * c**h items, each standing for 2**h values
@@ -43,7 +45,7 @@ class Bucket:
     count: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Sketch:
     """A KLL sketch's content: levels[h] holds items (float64, any order), each standing for 2**h values."""
 
@@ -58,8 +60,27 @@ class Sketch:
         values, inverse = np.unique(items, return_inverse=True)
         return values, np.bincount(inverse, weights=weights, minlength=len(values))
 
+    @property
+    def weight(self) -> int:
+        """How many values the sketch stands for: exactly as many as were fed to it, for compaction keeps the sum."""
+        return sum(len(items) << h for h, items in enumerate(self.levels))
 
-@dataclass(frozen=True, slots=True)
+    def __eq__(self, other: object) -> bool:
+        """Same parameters and the same items at the same places."""
+        if not isinstance(other, Sketch):
+            return NotImplemented
+        return (self.k, self.c, len(self.levels)) == (other.k, other.c, len(other.levels)) and all(
+            np.array_equal(mine, its, equal_nan=True) for mine, its in zip(self.levels, other.levels, strict=True)
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # the items are arrays: compared by content, so not to be hashed
+
+    def __repr__(self) -> str:
+        """The sizes of the levels, not their thousands of items."""
+        return f"Sketch(k={self.k}, c={self.c}, level_sizes={tuple(map(len, self.levels))})"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class CellCounts:
     """Exact counts of the current values in cells cut by given edges: cell i is (edges[i-1], edges[i]], ends open.
 
@@ -68,6 +89,14 @@ class CellCounts:
 
     edges: NDArray[np.float64]
     counts: NDArray[np.int64]
+
+    def __eq__(self, other: object) -> bool:
+        """Same edges, same counts."""
+        if not isinstance(other, CellCounts):
+            return NotImplemented
+        return np.array_equal(self.edges, other.edges) and np.array_equal(self.counts, other.counts)
+
+    __hash__ = None  # type: ignore[assignment]  # arrays are compared by content, so not to be hashed
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +124,7 @@ class FeatureStatistics:
     older containers for numbers). completeness: as written in a file, None in older ones; use `present_ratio`.
     numeric: for Integral and Fractional features. categories: count by value, only while there are few (contract 2.5:
     at most 120 distinct, approximately). classes: what the cells look like; None when read from a file.
+    unknown: fields of the file that we do not know; they come back when it is written.
     """
 
     name: str
@@ -106,6 +136,7 @@ class FeatureStatistics:
     numeric: NumericStatistics | None = None
     categories: Mapping[str, int] | None = None
     classes: ClassCounts | None = None
+    unknown: tuple[UnknownField, ...] = ()
 
     @property
     def present_ratio(self) -> float:
@@ -128,11 +159,16 @@ class IdentifierCounts:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """A whole table: its rows and its features in column order."""
+    """A whole table: its rows and its features in column order.
+
+    version, unknown: the file's own version (the original writes 0.0), and its fields that we do not know.
+    """
 
     item_count: int
     features: tuple[FeatureStatistics, ...]
     identifiers: IdentifierCounts | None = None
+    version: float = 0.0
+    unknown: tuple[UnknownField, ...] = ()
 
     def feature(self, name: str) -> FeatureStatistics | None:
         """The feature of that name, or None."""

@@ -1,0 +1,313 @@
+"""CSV files as a stream of typed blocks, with every record that cannot be read set aside by file and line.
+
+A block is parsed by polars in one go when it is certain that this gives what cell-by-cell reading would give: no record
+has too few or too many fields, and every cell of a column read as numbers has the class its dtype promises. Where that
+is not certain, the columns are read as text (classified cell by cell later); where a record is broken, the block is read
+record by record. Which way a block went never shows in the result.
+"""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import IO
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from watchpost.data.names import distinct_names, positional_names
+from watchpost.data.quarantine import Quarantine
+from watchpost.data.sources import READ_ERRORS, Source
+from watchpost.errors import UnreadableSource
+
+_BLOCK = 16 << 20  # bytes read at once
+_LONGEST_RECORD = 64  # lines a quoted field may span; an unclosed quote would otherwise swallow the rest of the file
+_BOM = b"\xef\xbb\xbf"
+_WIDE_BOMS = (b"\xff\xfe", b"\xfe\xff")
+_OTHER_DELIMITERS = ";\t|"
+
+
+class CsvFiles:
+    """The records of CSV files, in order of the files.
+
+    Args: header: whether each file's first record names the columns. names: the columns' names, given by position to
+    files without a header of that width; without them, or for another width, columns are `_c0`, `_c1`, …
+    delimiter: one ASCII character.
+    """
+
+    def __init__(
+        self, sources: Sequence[Source], *, header: bool = True, names: Sequence[str] | None = None, delimiter: str = ","
+    ) -> None:
+        self._sources = tuple(sources)
+        self._header, self._names, self._delimiter = header, tuple(names or ()), delimiter
+
+    @property
+    def name(self) -> str:
+        """Where the table came from."""
+        first, rest = self._sources[0].name, len(self._sources) - 1
+        return f"{first} and {rest} more" if rest else first
+
+    def batches(self, quarantine: Quarantine) -> Iterator[pl.DataFrame]:
+        """See `Dataset.batches`. Raises: UnreadableSource for a file that is no delimited UTF-8 text."""
+        for source in self._sources:
+            try:
+                with source.open() as stream:
+                    yield from self._file(source.name, stream, quarantine)
+            except READ_ERRORS as error:
+                raise UnreadableSource(source.name, str(error), "The file is cut off or damaged") from error
+
+    def _file(self, name: str, stream: IO[bytes], quarantine: Quarantine) -> Iterator[pl.DataFrame]:
+        blocks = _blocks(stream, name)
+        first = next(blocks, None)
+        if first is None:
+            return
+        columns, first = self._columns(name, first)
+        parser = _Parser(name, columns, self._delimiter, quarantine)
+        if not first.data:
+            yield parser.empty()
+        else:
+            yield parser.parse(first)
+        for block in blocks:
+            yield parser.parse(block)
+
+    def _columns(self, name: str, first: "_Block") -> tuple[list[str], "_Block"]:
+        """The column names, and the first block without its header."""
+        record, lines = _first_record(first.data, self._delimiter)
+        self._refuse_other_delimiter(name, record, first.data)
+        if not self._header:
+            width = len(record)
+            return list(self._names) if width == len(self._names) else positional_names(width), first
+        rest = first.data.split(b"\n", lines)
+        data = rest[lines] if len(rest) > lines else b""
+        return distinct_names(record), _Block(data, first.line + lines, first.cut_off)
+
+    def _refuse_other_delimiter(self, name: str, record: list[str], data: bytes) -> None:
+        """A file that splits evenly by another delimiter, and not at all by this one, was meant otherwise."""
+        if len(record) > 1:
+            return
+        lines = data[: 1 << 16].decode("utf-8", "replace").splitlines()[:20]
+        for other in _OTHER_DELIMITERS.replace(self._delimiter, ","):
+            widths = {line.count(other) for line in lines[:-1] or lines}
+            if len(widths) == 1 and widths != {0}:
+                raise UnreadableSource(
+                    name,
+                    f"no {self._delimiter!r} in the first record, but every line has {widths.pop()} of {other!r}",
+                    f"If that is the delimiter, give --delimiter {other!r}",
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Whole records. line: 1-based number of the first line. cut_off: the file ends here, without a line end."""
+
+    data: bytes
+    line: int
+    cut_off: bool = False
+
+
+def _blocks(stream: IO[bytes], name: str) -> Iterator[_Block]:
+    """The file as blocks of whole lines, cut where no quoted field is open."""
+    rest, line = b"", 1
+    while True:
+        chunk = stream.read(_BLOCK)
+        if line == 1 and not rest:
+            if chunk.startswith(_WIDE_BOMS) or b"\0" in chunk[:1024]:
+                raise UnreadableSource(name, "it holds zero bytes or a UTF-16 mark", "Save it as UTF-8 text")
+            chunk = chunk.removeprefix(_BOM)
+        data = rest + chunk
+        if not chunk:
+            if data.strip(b"\r\n"):
+                yield _Block(data.rstrip(b"\r\n") + b"\n", line, cut_off=not data.endswith(b"\n"))
+            return
+        end = _cut(data)
+        if end:
+            yield _Block(data[:end], line)
+            line += data.count(b"\n", 0, end)
+        rest = data[end:]
+
+
+def _cut(data: bytes) -> int:
+    """End of the last whole line with an even number of quotes before it; of the last line when there is none near."""
+    last = end = data.rfind(b"\n") + 1
+    if b'"' not in data:
+        return end
+    quotes = data.count(b'"', 0, end)
+    for _ in range(_LONGEST_RECORD):
+        if quotes % 2 == 0 or not end:
+            return end
+        start = data.rfind(b"\n", 0, end - 1) + 1
+        quotes -= data.count(b'"', start, end)
+        end = start
+    return last
+
+
+def _first_record(data: bytes, delimiter: str) -> tuple[list[str], int]:
+    """The first record's fields, and the number of lines it spans."""
+    reader = csv.reader(io.StringIO(data[: 4 << 20].decode("utf-8", "replace"), newline=""), delimiter=delimiter)
+    return next(reader, []), reader.line_num
+
+
+class _Parser:
+    """Parses the blocks of one file; learns from the first how each column may be read."""
+
+    def __init__(self, name: str, columns: list[str], delimiter: str, quarantine: Quarantine) -> None:
+        self._name, self._columns, self._delimiter, self._quarantine = name, columns, delimiter, quarantine
+        self._schema: pl.Schema = pl.Schema(dict.fromkeys(columns, pl.String()))
+        self._text = self._schema
+        self._learned = False
+
+    def empty(self) -> pl.DataFrame:
+        """A block of no rows, which still says which columns there are."""
+        return pl.DataFrame(schema=self._text)
+
+    def parse(self, block: _Block) -> pl.DataFrame:
+        """The block's records as a frame of the Dataset contract's dtypes."""
+        frame = self._read(block.data, self._schema)
+        if frame is not None and self._schema != self._text and not self._certain(block.data, frame):
+            frame = self._read(block.data, self._text)
+        if frame is None and self._schema != self._text:
+            frame = self._read(block.data, self._text)
+        if frame is None or not self._whole(block.data, frame):
+            frame = self._read_records(block)
+        if not self._learned:
+            self._learned = True
+            self._schema = pl.Schema({c: _promise(frame[c]) for c in self._columns})
+        return frame
+
+    def _read(self, data: bytes, schema: pl.Schema) -> pl.DataFrame | None:
+        try:
+            return pl.read_csv(
+                data,
+                has_header=False,
+                schema=schema,
+                separator=self._delimiter,
+                quote_char='"' if b'"' in data else None,
+                raise_if_empty=False,
+            )
+        except pl.exceptions.PolarsError:
+            return None
+
+    def _whole(self, data: bytes, frame: pl.DataFrame) -> bool:
+        """Whether every record certainly had one field for each column (polars fills up short records in silence)."""
+        lines = _count(data, b"\n")
+        if b'"' not in data:
+            # A record too long is refused by polars, so an exact number of delimiters leaves no room for a short one.
+            return frame.height == lines and _count(data, self._delimiter.encode()) == lines * (len(self._columns) - 1)
+        # Delimiters inside quotes spoil the count. But a short record lacks its last cell, and no other does then.
+        return frame.height == lines and len(self._columns) > 1 and not frame[self._columns[-1]].null_count()
+
+    def _certain(self, data: bytes, frame: pl.DataFrame) -> bool:
+        """Whether every cell read as a number has the class that the dtype promises.
+
+        Integers: polars takes what the contract calls Integral, and blanks before it. Floats: polars also takes whole
+        numbers, `.5`, `5.`, `inf` and exponents. When there are as many dots as float cells (a float cell cannot have
+        two), each between digits, then every float cell is of the form 12.5.
+        """
+        view = np.frombuffer(data, dtype=np.uint8)
+        if b" " in data and not _free_of_leading_blanks(view, ord(self._delimiter)):
+            return False
+        floats = [c for c, dtype in self._schema.items() if dtype == pl.Float64]
+        if not floats:
+            return True
+        dots = np.flatnonzero(view == ord("."))
+        cells = len(floats) * frame.height - int(frame.select(pl.col(floats).null_count()).sum_horizontal().item())
+        if len(dots) != cells + self._dots_in_text(frame):
+            return False
+        digits_beside = (view[dots - 1] - ord("0") < 10) & (view[np.minimum(dots + 1, len(view) - 1)] - ord("0") < 10)
+        return bool(digits_beside.all())
+
+    def _dots_in_text(self, frame: pl.DataFrame) -> int:
+        texts = frame.select(pl.col(pl.String).str.count_matches(".", literal=True).sum())
+        return int(texts.sum_horizontal().item()) if texts.width else 0
+
+    def _read_records(self, block: _Block) -> pl.DataFrame:
+        """The block read record by record: slow and exact. Broken records are set aside with their line."""
+        width = len(self._columns)
+        good: list[list[str | None]] = []
+        last = block.line + _count(block.data, b"\n") - 1
+        for line, text, fields, fault in _records(block, self._delimiter):
+            if fault is not None:
+                self._quarantine.add(self._name, line, fault, "", text)
+            elif len(fields) != width:
+                end = ", and the file ends inside this line" if block.cut_off and line == last else ""
+                detail = f"expected {width}, found {len(fields)}{end}"
+                self._quarantine.add(self._name, line, "wrong number of fields", detail, text)
+            else:
+                good.append([field or None for field in fields])
+        return pl.DataFrame(good, schema=self._text, orient="row")
+
+
+def _records(block: _Block, delimiter: str) -> Iterator[tuple[int, str, list[str], str | None]]:
+    """Each record: line number, text, fields, and what is wrong with it as CSV (None: nothing). Blank lines are none."""
+    lines = block.data.split(b"\n")
+    if lines and not lines[-1]:
+        lines.pop()
+    at = 0
+    while at < len(lines):
+        number, raw, span = block.line + at, lines[at], 1
+        fields = _fields(raw, delimiter)
+        while fields is None and span < _LONGEST_RECORD and at + span < len(lines) and raw.count(b'"') % 2:
+            raw += b"\n" + lines[at + span]
+            span += 1
+            fields = _fields(raw, delimiter)
+        if fields is None:
+            # An unclosed quote: only its own line is broken, the next one starts a record again.
+            raw, span = lines[at], 1
+        at += span
+        text = raw.decode("utf-8", "replace").rstrip("\r")
+        if not text:
+            continue
+        if "\ufffd" in text and not _is_utf8(raw):
+            yield number, text, [], "not UTF-8"
+        elif fields is None:
+            yield number, text, [], "unclosed quote"
+        else:
+            yield number, text, fields, None
+
+
+def _fields(raw: bytes, delimiter: str) -> list[str] | None:
+    """The fields of one record, or None when a quoted field is still open at its end."""
+    reader = csv.reader([raw.decode("utf-8", "replace").rstrip("\r")], delimiter=delimiter, strict=True)
+    try:
+        return next(reader, [])
+    except csv.Error:
+        return None
+
+
+def _is_utf8(raw: bytes) -> bool:
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _count(data: bytes, byte: bytes) -> int:
+    return int(np.count_nonzero(np.frombuffer(data, dtype=np.uint8) == byte[0]))
+
+
+def _free_of_leading_blanks(view: NDArray[np.uint8], delimiter: int) -> bool:
+    """Whether no cell starts with a blank: ` 7` is Integral by the contract, `  7` is not, and polars takes both."""
+    blanks = np.flatnonzero(view == ord(" "))
+    before = view[np.maximum(blanks - 1, 0)]
+    return not bool(((before == delimiter) | (before == ord("\n")) | (before == ord('"')) | (blanks == 0)).any())
+
+
+def _promise(cells: pl.Series) -> pl.DataType:
+    """How a column may be read in later blocks: as numbers if all its text so far is what numbers print as.
+
+    That proviso keeps the texts of a column's values the same whichever way a block was read.
+    """
+    present = cells.drop_nulls()
+    if not len(present):
+        return pl.String()
+    whole = present.cast(pl.Int64, strict=False)
+    if not whole.null_count() and bool((whole.cast(pl.String) == present).all()):
+        return pl.Int64()
+    # Columns whose dots are not all between digits, or that hold whole numbers, are told apart by text only.
+    if bool(present.str.contains(r"^-?[0-9]+\.[0-9]+$").all()):
+        number = present.cast(pl.Float64, strict=False)
+        if not number.null_count() and bool(number.is_finite().all()):
+            return pl.Float64()
+    return pl.String()

@@ -1,0 +1,175 @@
+"""How far apart two distributions are, at most: the one figure every comparison of two features is read by.
+
+Both sides are brought onto one axis first (`distribution_functions` for numbers, `category_counts` for text), with
+whole cumulative counts, so that equal samples give a gap of exactly 0 and every drift test works from the one sort.
+
+Source: contract 4.3 (largest gap), 4.4 (what `collapsed` reproduces).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from watchpost.profiles.statistics import CellCounts, FeatureStatistics, Sketch
+
+Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class DistributionFunctions:
+    """Two numeric samples on one axis.
+
+    values: distinct values of either side, ascending, shape (u,), u >= 1, in the column's own unit.
+    baseline, current: how many of that side's values are at most values[i], shape (u,).
+    counted: exact counts of the current values in cells, where the pass over them kept some.
+    """
+
+    values: Floats
+    baseline: Counts
+    current: Counts
+    counted: CellCounts | None = None
+
+    @property
+    def baseline_rows(self) -> int:
+        """Values on the baseline side."""
+        return int(self.baseline[-1])
+
+    @property
+    def current_rows(self) -> int:
+        """Values on the current side."""
+        return int(self.current[-1])
+
+    @property
+    def differences(self) -> Floats:
+        """Current minus baseline distribution function at each value, shape (u,), in [-1, 1]."""
+        differences: Floats = self.current / self.current[-1] - self.baseline / self.baseline[-1]
+        return differences
+
+    @property
+    def gap(self) -> float:
+        """Largest absolute difference of the two distribution functions, in [0, 1]."""
+        return float(np.abs(self.differences).max())
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryCounts:
+    """Two samples of text over the union of their categories, in order of name; shapes (u,), u >= 1."""
+
+    categories: tuple[str, ...]
+    baseline: Counts
+    current: Counts
+
+    @property
+    def baseline_rows(self) -> int:
+        """Values on the baseline side."""
+        return int(self.baseline.sum())
+
+    @property
+    def current_rows(self) -> int:
+        """Values on the current side."""
+        return int(self.current.sum())
+
+    @property
+    def differences(self) -> Floats:
+        """Current minus baseline share of each category, shape (u,), in [-1, 1]."""
+        return self.current / self.current_rows - self.baseline / self.baseline_rows
+
+    @property
+    def gap(self) -> float:
+        """Largest absolute difference of any category's share, in [0, 1]."""
+        return float(np.abs(self.differences).max())
+
+
+Comparison = DistributionFunctions | CategoryCounts
+
+
+def distribution_functions(
+    baseline: Sketch, current: Sketch, *, counted: CellCounts | None = None, collapsed: bool = False
+) -> DistributionFunctions | None:
+    """Both sketches on one axis, or None when one of them is empty.
+
+    counted: exact counts of the current side, handed on. collapsed: reproduce the original's defect, see
+    `collapsed_items`.
+    """
+    items = collapsed_items if collapsed else _items
+    (a, a_weights), (b, b_weights) = items(baseline), items(current)
+    if not len(a) or not len(b):
+        return None
+    values = np.concatenate((a, b))
+    order = values.argsort(kind="stable")
+    values = values[order]
+    below_a = np.concatenate((a_weights, np.zeros_like(b_weights)))[order].cumsum()
+    below_b = np.concatenate((a_weights, b_weights))[order].cumsum() - below_a
+    last = np.append(values[1:] != values[:-1], True)  # of equal values the last carries the inclusive count
+    if not last.all():
+        values, below_a, below_b = values[last], below_a[last], below_b[last]
+    return DistributionFunctions(values, below_a, below_b, counted)
+
+
+def category_counts(baseline: Mapping[str, int], current: Mapping[str, int]) -> CategoryCounts | None:
+    """Both sides' counts over the union of their categories, or None when one side counts nothing."""
+    names = tuple(sorted(baseline.keys() | current.keys()))
+    a = np.array([baseline.get(name, 0) for name in names], dtype=np.int64)
+    b = np.array([current.get(name, 0) for name in names], dtype=np.int64)
+    return CategoryCounts(names, a, b) if a.sum() > 0 and b.sum() > 0 else None
+
+
+def comparison(
+    baseline: FeatureStatistics, current: FeatureStatistics, *, collapsed: bool = False
+) -> Comparison | None:
+    """Two features on common ground, or None where they have none.
+
+    None means: one is text and the other numeric, a side is empty, or a side has neither sketch nor category counts.
+    """
+    if is_numeric(baseline) and is_numeric(current):
+        a, b = baseline.numeric, current.numeric
+        if a is None or b is None or a.sketch is None or b.sketch is None:
+            return None
+        return distribution_functions(a.sketch, b.sketch, counted=b.cells, collapsed=collapsed)
+    if baseline.inferred_type == current.inferred_type == "String":
+        if baseline.categories is None or current.categories is None:
+            return None
+        return category_counts(baseline.categories, current.categories)
+    return None
+
+
+def largest_gap(baseline: FeatureStatistics, current: FeatureStatistics) -> float | None:
+    """The largest share of rows by which two features differ, in [0, 1].
+
+    For numbers the largest difference of the two weighted inclusive distribution functions, for text the largest
+    difference of any category's share. None where the two are not comparable (see `comparison`).
+    """
+    common = comparison(baseline, current)
+    return None if common is None else common.gap
+
+
+def is_numeric(feature: FeatureStatistics) -> bool:
+    """Whether the feature's values are numbers; whole and fractional ones compare with each other."""
+    return feature.inferred_type in ("Integral", "Fractional")
+
+
+def collapsed_items(sketch: Sketch) -> tuple[Floats, Counts]:
+    """A sketch as the original sees it: distinct values ascending, each with the weight of its highest level only.
+
+    The original keeps its (value, weight) pairs in a map keyed by value, filled from level 0 upward, so repeated values
+    are lost and columns of few values look alike however they moved (contract 4.4). Shapes (n,), (n,).
+    """
+    items, weights = _items(sketch)
+    # The first occurrence from behind is the one of the highest level.
+    values, behind = np.unique(items[::-1], return_index=True)
+    return values, weights[::-1][behind]
+
+
+def _items(sketch: Sketch) -> tuple[Floats, Counts]:
+    """All items, level 0 first, and the weight of each; shapes (n,), (n,)."""
+    if not sketch.levels:
+        return np.empty(0), np.empty(0, dtype=np.int64)
+    lengths = [len(level) for level in sketch.levels]
+    items = np.concatenate(sketch.levels)
+    # All levels but the lowest are a few sorted runs: with that one sorted too, the merge sort that follows takes half
+    # the time. Its items weigh the same, so no weight need move along.
+    items[: lengths[0]].sort()
+    return items, np.repeat(np.left_shift(1, np.arange(len(lengths))), lengths)
