@@ -27,6 +27,11 @@ def is_numeric(cells: pl.Expr) -> pl.Expr:
     return is_integral(cells) | is_fractional(cells)
 
 
+def may_be_numeric(cells: pl.Expr) -> pl.Expr:
+    """Which text cells begin like a number: all numbers and some others, at a third of the cost."""
+    return cells.str.contains(r"^[-+]? ?[0-9]")
+
+
 def is_boolean(cells: pl.Expr) -> pl.Expr:
     """Which text cells are truth values."""
     return cells.str.contains(BOOLEAN)

@@ -126,9 +126,9 @@ class ColumnProfile:
     def _update_text(self, cells: pl.Series) -> Floats | None:
         """Add raw text cells, each by its class; at least one."""
         frame = cells.to_frame()
-        if not frame.head(_PROBE).select(classes.is_numeric(_CELL).any()).item():
+        if not frame.head(_PROBE).select(classes.may_be_numeric(_CELL).any()).item():
             words = cells.value_counts(name="rows")
-            if not words.select(classes.is_numeric(_CELL).any()).item():
+            if not words.select(classes.may_be_numeric(_CELL).any()).item():
                 self._add_words(words)
                 return None
         kinds = frame.select(integral=classes.is_integral(_CELL), fractional=classes.is_fractional(_CELL))
@@ -157,7 +157,7 @@ class ColumnProfile:
         if words.height > LIMIT:
             self.values.forget()
         if self.values.counts is None:
-            self.values.sketch.add_texts(words["cell"].cast(pl.Binary).to_list())
+            self.values.sketch.add_texts(words["cell"])
         else:
             self.values.add(dict(zip(words["cell"].to_list(), words["rows"].to_list(), strict=True)))
 

@@ -8,9 +8,8 @@ equally valid estimate. While a column has few distinct values their texts are a
 Sources: contract 2.4; Heule, Nunkesser, Hall 2013 (HyperLogLog in practice); xxHash64 by Yann Collet.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 Hashes = NDArray[np.uint64]
@@ -34,21 +33,22 @@ def _round(lane: Hashes, data: Hashes) -> Hashes:
     return _rotate(lane + data * _P2, 31) * _P1
 
 
-def xxhash64(texts: Sequence[bytes]) -> Hashes:
-    """xxHash64 (seed 42) of each byte string; shape (len(texts),).
+def xxhash64(texts: pl.Series) -> Hashes:
+    """xxHash64 (seed 42) of the UTF-8 bytes of each string; texts without nulls, result of shape (len(texts),).
 
     Strings of one length are hashed together: the loops below run over a string's words, not over strings.
     """
     hashes = np.empty(len(texts), dtype=np.uint64)
-    lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
-    order = np.argsort(lengths, kind="stable")
-    bounds = np.flatnonzero(np.diff(lengths[order])) + 1
-    for rows in np.split(order, bounds):
-        if len(rows):
-            length = int(lengths[rows[0]])
-            joined = np.frombuffer(b"".join([texts[row] for row in rows.tolist()]), dtype=np.uint8)
-            hashes[rows] = _hash_equal_lengths(joined.reshape(len(rows), length))
+    lengths = texts.str.len_bytes()
+    for length in lengths.unique().to_list():
+        group = lengths == length
+        joined = texts.filter(group).str.join("").item().encode()
+        data = np.frombuffer(joined, dtype=np.uint8).reshape(-1, length) if length else _NOTHING
+        hashes[group.to_numpy()] = _hash_equal_lengths(data)
     return hashes
+
+
+_NOTHING = np.empty((1, 0), dtype=np.uint8)
 
 
 def _hash_equal_lengths(data: NDArray[np.uint8]) -> Hashes:
@@ -101,9 +101,9 @@ class DistinctSketch:
         self.registers = np.zeros(REGISTERS, dtype=np.uint8) if registers is None else registers
         self._floor = int(self.registers.min())
 
-    def add_texts(self, texts: Sequence[bytes]) -> None:
-        """Add byte strings (UTF-8)."""
-        if texts:
+    def add_texts(self, texts: pl.Series) -> None:
+        """Add strings, without nulls."""
+        if len(texts):
             self._add(xxhash64(texts))
 
     def add_numbers(self, values: NDArray[np.float64]) -> None:
@@ -116,12 +116,11 @@ class DistinctSketch:
 
     def _add(self, hashes: Hashes) -> None:
         """Raise the registers. Only hashes that can raise the lowest register are looked at: one in 2**floor."""
-        tails = (hashes << np.uint64(PRECISION)) | np.uint64(1 << (PRECISION - 1))
         if self._floor:
-            hashes = hashes[tails < np.uint64(1 << (64 - self._floor))]
+            hashes = hashes[hashes << np.uint64(PRECISION) < np.uint64(1 << (64 - self._floor))]
             if not len(hashes):
                 return
-            tails = (hashes << np.uint64(PRECISION)) | np.uint64(1 << (PRECISION - 1))
+        tails = (hashes << np.uint64(PRECISION)) | np.uint64(1 << (PRECISION - 1))
         np.maximum.at(self.registers, (hashes >> np.uint64(64 - PRECISION)).astype(np.intp), _leading_zeros(tails) + 1)
         self._floor = int(self.registers.min())
 
@@ -148,15 +147,13 @@ def _round_half_up(x: float) -> float:
 
 
 def _mix(bits: Hashes, out: Hashes, scratch: Hashes) -> Hashes:
-    """The finaliser of MurmurHash3 with its last shift; every bit of the input moves every bit of the top half."""
+    """The finaliser of MurmurHash3 up to its last multiplication; only the high bits are used, and they are mixed."""
     np.right_shift(bits, np.uint64(33), out=scratch)
     np.bitwise_xor(bits, scratch, out=out)
     np.multiply(out, _MIX_1, out=out)
     np.right_shift(out, np.uint64(33), out=scratch)
     np.bitwise_xor(out, scratch, out=out)
-    np.multiply(out, _MIX_2, out=out)
-    np.right_shift(out, np.uint64(33), out=scratch)
-    return np.bitwise_xor(out, scratch, out=out)
+    return np.multiply(out, _MIX_2, out=out)
 
 
 def _leading_zeros(words: Hashes) -> NDArray[np.uint8]:

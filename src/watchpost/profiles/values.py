@@ -65,7 +65,7 @@ class DistinctValues:
         if self.counts is None:
             return self.sketch.estimate()
         sketch = DistinctSketch()
-        sketch.add_texts([text.encode() for text in self.counts])
+        sketch.add_texts(pl.Series(list(self.counts), dtype=pl.String))
         return sketch.estimate()
 
 
@@ -74,9 +74,8 @@ def _add_by_class(sketch: DistinctSketch, texts: Iterable[str]) -> None:
     cell = pl.col("cell")
     frame = pl.LazyFrame({"cell": list(texts)}, schema={"cell": pl.String})
     numeric = frame.filter(classes.is_numeric(cell)).select(classes.number(cell)).collect()["cell"]
-    other = frame.filter(~classes.is_numeric(cell)).select(cell.cast(pl.Binary)).collect()["cell"]
     sketch.add_numbers(numeric.to_numpy())
-    sketch.add_texts(other.to_list())
+    sketch.add_texts(frame.filter(~classes.is_numeric(cell)).collect()["cell"])
 
 
 def number_text(value: float) -> str:
