@@ -1,5 +1,108 @@
-"""Know what your model's data is doing."""
+"""Know what your model's data is doing.
+
+>>> import watchpost as wp
+>>> baseline = wp.suggest_baseline({"age": [31, 45, 28, 60], "city": ["Rome", "Oslo", "Rome", "Oslo"]})
+>>> report = wp.check(baseline, {"age": [33, 47, 29, None], "city": ["Rome", "Oslo", "Bern", "Rome"]})
+>>> [(violation.feature_name, violation.constraint_check_type) for violation in report.violations]
+[('age', 'completeness_check'), ('city', 'categorical_values_check')]
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from watchpost.errors import WatchpostError
+
+if TYPE_CHECKING:
+    from watchpost.constraints.baseline import Baseline
+    from watchpost.data.dataset import Dataset
+    from watchpost.reports import ReadableReport as Report
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__"]
+__all__ = ["Baseline", "Report", "WatchpostError", "check", "open_dataset", "suggest_baseline"]
+
+
+def suggest_baseline(
+    data: object, *, format: str | None = None, header: bool = True, delimiter: str = ",", monitor: str = "data_quality"
+) -> "Baseline":
+    """Learn a baseline, statistics and constraints, from data that is known to be good.
+
+    Args: data: see `open_dataset`; so are format, header and delimiter. monitor: a member of `watchpost.monitors`.
+    Returns: the baseline; its `save(folder)` writes `statistics.json` and `constraints.json`.
+    Raises: InputError where the data cannot be read or holds no row.
+    """
+    from watchpost.data.quarantine import Quarantine
+    from watchpost.monitors import MONITORS
+
+    dataset = open_dataset(data, format=format, header=header, delimiter=delimiter)
+    return MONITORS.load(monitor).suggest_baseline(dataset, Quarantine())
+
+
+def check(
+    baseline: "Baseline | str | Path",
+    data: object,
+    *,
+    format: str | None = None,
+    header: bool = True,
+    delimiter: str = ",",
+    compat: bool = False,
+    drift_test: str | None = None,
+    monitor: str = "data_quality",
+) -> "Report":
+    """Say everything that is wrong with data, measured against a baseline.
+
+    Args: baseline: what `suggest_baseline` returned, or a folder with `statistics.json` and `constraints.json`, made by
+    Watchpost or by the original service. data: see `open_dataset`; so are format, header and delimiter. Data without
+    column names gets the baseline's, by position, when there are as many. Also the path of a `statistics.json`: a run
+    that somebody else has seen.
+    compat: reproduce the original's verdicts, its known defects included. drift_test: decide drift by this member of
+    `watchpost.drift` instead of the constraints' method. monitor: a member of `watchpost.monitors`.
+    Returns: the report: `.violations`, `.verdicts["age"]`, `.summary`, `.to_html(path)`; it shows itself in a notebook.
+    Raises: InputError, BaselineError.
+    """
+    from watchpost.constraints.baseline import Baseline
+    from watchpost.data.quarantine import Quarantine
+    from watchpost.monitors import MONITORS, Terms, observed_elsewhere
+    from watchpost.reports import ReadableReport
+
+    known = baseline if isinstance(baseline, Baseline) else Baseline.load(baseline)
+    chosen = MONITORS.load(monitor)
+    seen = observed_elsewhere(data) if format is None else None
+    if seen is None:
+        dataset = open_dataset(data, format=format, header=header, delimiter=delimiter, names=known.column_names)
+        seen = chosen.observe(known, dataset, Quarantine())
+    return ReadableReport.of(chosen.judge(known, seen, Terms(compat, drift_test)))
+
+
+def open_dataset(
+    data: object,
+    *,
+    format: str | None = None,
+    header: bool = True,
+    delimiter: str = ",",
+    names: tuple[str, ...] = (),
+) -> "Dataset":
+    """Any table, as a stream of typed batches.
+
+    Args: data: the path of a file, a folder, a glob or an `s3://` URI of CSV, JSON lines, JSON, Parquet or capture
+    files; or a pandas, polars or pyarrow table; or a dict of columns.
+    format: csv, jsonl, json, parquet or capture; None looks at the content. header: whether CSV files name their
+    columns. delimiter: of CSV files. names: given by position to columns without a name, when there are as many.
+    Raises: SourceNotFound, UnknownFormat; reading raises the other InputErrors.
+    """
+    from watchpost.data import open_dataset as open_any
+
+    return open_any(data, format=format, header=header, delimiter=delimiter, names=names)
+
+
+def __getattr__(name: str) -> object:
+    # Classes are part of the public API, but importing their chapters would import polars with them.
+    if name == "Baseline":
+        from watchpost.constraints.baseline import Baseline
+
+        return Baseline
+    if name == "Report":
+        from watchpost.reports import ReadableReport
+
+        return ReadableReport
+    raise AttributeError(f"module 'watchpost' has no attribute {name!r}")

@@ -51,7 +51,8 @@ class UnknownFormat(InputError):
     code = "unknown-format"
 
     def __init__(self, source: str, why: str, known: tuple[str, ...]) -> None:
-        super().__init__(f"Cannot tell the format of {source!r}: {why}. Give one with --format: {', '.join(known)}.")
+        formats = ", ".join(known)
+        super().__init__(f"Cannot tell the format of {source!r}: {why}. Give one with --format: {formats}.")
         self.source, self.known = source, known
 
 

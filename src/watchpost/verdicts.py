@@ -132,7 +132,8 @@ class Summary:
 
     data_quality_score: share of the evaluated checks, drift aside, that passed, in [0, 1]; None if none ran.
     drift_score: share of the compared features that drifted, in [0, 1]; None if none could be compared.
-    missing_value_rate: share of the expected cells of the current data that hold no value, in [0, 1]; None without rows.
+    missing_value_rate: share of the cells that the baseline's columns should have in the current data, but that hold no
+        value, in [0, 1]; None without rows.
     violations: number of violations, drift included.
     """
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from watchpost.profiles.gap import Comparison, DistributionFunctions
+from watchpost.profiles.gap import CategoryCounts, Comparison, DistributionFunctions
 from watchpost.profiles.statistics import NumericStatistics, Sketch
 
 Floats = NDArray[np.float64]
@@ -37,13 +37,14 @@ class CellPair:
 def cell_pair(pair: Comparison) -> CellPair:
     """Two samples on common cells: categories as they are, numbers in quantile cells of the baseline.
 
-    Numbers get 32, 16, 8 or 4 cells, the finest that leaves ten rows of the smaller side to a cell: finer ones would add
-    chance, which grows with their number, and no sight.
+    Numbers get 32, 16, 8 or 4 cells, the finest that leaves ten rows of the smaller side to a cell: finer ones would
+    add chance, which grows with their number, and no sight.
     """
-    if isinstance(pair, DistributionFunctions):
-        baseline, current = _counts(pair)
-    else:
-        baseline, current = pair.baseline.astype(np.float64), pair.current.astype(np.float64)
+    match pair:
+        case DistributionFunctions():
+            baseline, current = _counts(pair)
+        case CategoryCounts():
+            baseline, current = pair.baseline.astype(np.float64), pair.current.astype(np.float64)
     held = (baseline > 0) | (current > 0)
     return CellPair(baseline[held], current[held])
 

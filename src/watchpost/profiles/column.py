@@ -10,13 +10,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from watchpost.profiles import classes
+from watchpost.profiles.baseline_json import java_double
 from watchpost.profiles.kll import QuantileSketch
 from watchpost.profiles.moments import Moments
 from watchpost.profiles.statistics import Bucket, ClassCounts, FeatureStatistics, NumericStatistics, Sketch
-from watchpost.profiles.values import LIMIT, DistinctValues, number_text
+from watchpost.profiles.values import LIMIT, DistinctValues
 
 Floats = NDArray[np.float64]
-Numbers = NDArray[np.float64] | NDArray[np.int32]
+Numbers = NDArray[np.float64 | np.int32]
 
 _HISTOGRAM_LIMIT = 120  # the original shows a histogram up to this many (approximately) distinct values (contract 2.5)
 _PROBE = 2_000  # cells that tell a column of many different values from one of few, and numbers from text
@@ -119,7 +120,7 @@ class ColumnProfile:
         numbers = floats.to_numpy()
         if self.values.counts is None:
             self.values.add_numbers(numbers)
-        if values.dtype.is_integer() and -(2**31) <= moments.minimum and moments.maximum < 2**31:
+        if values.dtype.is_integer() and moments.minimum >= -(2**31) and moments.maximum < 2**31:
             return values.cast(pl.Int32).to_numpy()  # half the bytes to sort, and the same order
         return numbers
 
@@ -173,7 +174,7 @@ class ColumnProfile:
             self.values.forget()
             return
         keys = counts[values.name].to_list()
-        texts = map(number_text, keys) if values.dtype == pl.Float64 else map(str, keys)
+        texts = map(java_double, keys) if values.dtype == pl.Float64 else map(str, keys)
         self.values.add(dict(zip(texts, counts["rows"].to_list(), strict=True)))
 
 

@@ -24,12 +24,16 @@ class DistributionFunctions:
 
     values: distinct values of either side, ascending, shape (u,), u >= 1, in the column's own unit.
     baseline, current: how many of that side's values are at most values[i], shape (u,).
+    differences: current minus baseline distribution function at each value, shape (u,), in [-1, 1].
+    gap: largest absolute difference of the two distribution functions, in [0, 1].
     counted: exact counts of the current values in cells, where the pass over them kept some.
     """
 
     values: Floats
     baseline: Counts
     current: Counts
+    differences: Floats
+    gap: float
     counted: CellCounts | None = None
 
     @property
@@ -42,25 +46,20 @@ class DistributionFunctions:
         """Values on the current side."""
         return int(self.current[-1])
 
-    @property
-    def differences(self) -> Floats:
-        """Current minus baseline distribution function at each value, shape (u,), in [-1, 1]."""
-        differences: Floats = self.current / self.current[-1] - self.baseline / self.baseline[-1]
-        return differences
-
-    @property
-    def gap(self) -> float:
-        """Largest absolute difference of the two distribution functions, in [0, 1]."""
-        return float(np.abs(self.differences).max())
-
 
 @dataclass(frozen=True, slots=True)
 class CategoryCounts:
-    """Two samples of text over the union of their categories, in order of name; shapes (u,), u >= 1."""
+    """Two samples of text over the union of their categories.
+
+    categories: in order of name, u >= 1 of them. baseline, current: values on each side, shape (u,).
+    differences: current minus baseline share, shape (u,), in [-1, 1]. gap: the largest absolute one.
+    """
 
     categories: tuple[str, ...]
     baseline: Counts
     current: Counts
+    differences: Floats
+    gap: float
 
     @property
     def baseline_rows(self) -> int:
@@ -71,16 +70,6 @@ class CategoryCounts:
     def current_rows(self) -> int:
         """Values on the current side."""
         return int(self.current.sum())
-
-    @property
-    def differences(self) -> Floats:
-        """Current minus baseline share of each category, shape (u,), in [-1, 1]."""
-        return self.current / self.current_rows - self.baseline / self.baseline_rows
-
-    @property
-    def gap(self) -> float:
-        """Largest absolute difference of any category's share, in [0, 1]."""
-        return float(np.abs(self.differences).max())
 
 
 Comparison = DistributionFunctions | CategoryCounts
@@ -106,7 +95,8 @@ def distribution_functions(
     last = np.append(values[1:] != values[:-1], True)  # of equal values the last carries the inclusive count
     if not last.all():
         values, below_a, below_b = values[last], below_a[last], below_b[last]
-    return DistributionFunctions(values, below_a, below_b, counted)
+    differences = below_b / below_b[-1] - below_a / below_a[-1]
+    return DistributionFunctions(values, below_a, below_b, differences, _largest(differences), counted)
 
 
 def category_counts(baseline: Mapping[str, int], current: Mapping[str, int]) -> CategoryCounts | None:
@@ -114,7 +104,10 @@ def category_counts(baseline: Mapping[str, int], current: Mapping[str, int]) -> 
     names = tuple(sorted(baseline.keys() | current.keys()))
     a = np.array([baseline.get(name, 0) for name in names], dtype=np.int64)
     b = np.array([current.get(name, 0) for name in names], dtype=np.int64)
-    return CategoryCounts(names, a, b) if a.sum() > 0 and b.sum() > 0 else None
+    if not a.any() or not b.any():
+        return None
+    differences = b / b.sum() - a / a.sum()
+    return CategoryCounts(names, a, b, differences, _largest(differences))
 
 
 def comparison(
@@ -161,6 +154,10 @@ def collapsed_items(sketch: Sketch) -> tuple[Floats, Counts]:
     # The first occurrence from behind is the one of the highest level.
     values, behind = np.unique(items[::-1], return_index=True)
     return values, weights[::-1][behind]
+
+
+def _largest(differences: Floats) -> float:
+    return float(max(differences.max(), -differences.min()))
 
 
 def _items(sketch: Sketch) -> tuple[Floats, Counts]:

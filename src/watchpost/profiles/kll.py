@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from watchpost.profiles.statistics import KLL_SHRINK, KLL_SIZE, CellCounts, Sketch
 
 Floats = NDArray[np.float64]
-Numbers = NDArray[np.float64] | NDArray[np.int32]
+Numbers = NDArray[np.float64 | np.int32]
 
 _EMPTY: Floats = np.empty(0)
 _STRIDE = 32_768  # values planned and compacted at once: 256 KiB, so that every step works inside a core's own cache
@@ -28,7 +28,7 @@ _STRIDE = 32_768  # values planned and compacted at once: 256 KiB, so that every
 
 @cache
 def capacity(height: int) -> int:
-    """How many items level `height` may hold before it is compacted: 2050, 1314, 842, 540, 346, …"""
+    """How many items level `height` may hold before it is compacted: 2050, 1314, 842, 540, 346 and so on."""
     return int(2 * (ceil(KLL_SIZE * KLL_SHRINK**height / 2) + 1))
 
 
@@ -172,7 +172,7 @@ class QuantileSketch:
 def update_together(sketches: Sequence[QuantileSketch], values: Sequence[Numbers]) -> None:
     """Add to each sketch its own values, all in step: one plan, and one sort call for a segment of all columns.
 
-    The result is that of updating one by one; sorting several columns in one call is what lets threads run side by side.
+    The result is that of updating one by one; but sorting several columns in one call lets threads run side by side.
 
     Args: sketches: at least one, of equal `history()`. values: one array of finite numbers each, all of one length.
     """
@@ -192,11 +192,11 @@ def update_together(sketches: Sequence[QuantileSketch], values: Sequence[Numbers
 def _compact(sketches: Sequence[QuantileSketch], height: int, lengths: Sequence[int]) -> None:
     """Compact the same segments of one level of every sketch into the level above, which exists."""
     rows = np.stack([sketch._levels[height].take(sum(lengths)) for sketch in sketches])
-    halves = [sketch._levels[height].halves(len(lengths)) for sketch in sketches][0]
+    halves = [sketch._levels[height].halves(len(lengths)) for sketch in sketches]  # all the same, as they are in step
     # Higher levels are a few sorted runs behind each other: a merge sort joins them without comparing anew.
     kind: Literal["stable"] | None = "stable" if height else None
     kept, start = [], 0
-    for half, length in zip(halves, lengths, strict=True):
+    for half, length in zip(halves[0], lengths, strict=True):
         segment = rows[:, start : start + length]
         segment.sort(axis=1, kind=kind)
         kept.append(segment[:, half::2])

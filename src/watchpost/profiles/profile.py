@@ -1,7 +1,7 @@
 """A whole table's profile: one streaming pass, any number of threads, mergeable."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
@@ -88,7 +88,7 @@ def _update_quantiles(group: list[tuple[ColumnProfile, Numbers]]) -> None:
     update_together([column.quantiles for column, _ in group], [numbers for _, numbers in group])
 
 
-def _ahead(batches: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+def _ahead(batches: Iterable[pl.DataFrame]) -> Generator[pl.DataFrame]:
     """The same batches, the next one being read while one is worked on."""
     source = iter(batches)
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="read") as reader:

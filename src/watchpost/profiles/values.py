@@ -76,17 +76,3 @@ def _add_by_class(sketch: DistinctSketch, texts: Iterable[str]) -> None:
     numeric = frame.filter(classes.is_numeric(cell)).select(classes.number(cell)).collect()["cell"]
     sketch.add_numbers(numeric.to_numpy())
     sketch.add_texts(frame.filter(~classes.is_numeric(cell)).collect()["cell"])
-
-
-def number_text(value: float) -> str:
-    """The text of a float as the original's platform prints a double: 3.0, 1.0E7, 2.5E-4."""
-    text = repr(value)
-    if value == 0 or 1e-3 <= abs(value) < 1e7:
-        return text
-    mantissa, _, exponent = f"{value:e}".partition("e") if "e" not in text else text.partition("e")
-    if "e" not in text:
-        digits = text.lstrip("-").replace(".", "").strip("0")
-        mantissa = ("-" if value < 0 else "") + digits[0] + "." + (digits[1:] or "0")
-    elif "." not in mantissa:
-        mantissa += ".0"
-    return f"{mantissa}E{int(exponent)}"
