@@ -3,7 +3,9 @@
 document.py            Constraints and their parts; what holds where the file is silent
 constraints_json.py    the file, read and written without loss
 suggest.py             a baseline's statistics -> constraints
+baseline.py            statistics and constraints that belong together, as a folder of two files
 check.py               all checks -> CheckOutcome
+violations_json.py     the file `constraint_violations.json`
 finding.py             what a check sees and what it answers
 sampling.py            how likely an excess is by chance
 

@@ -14,6 +14,7 @@ TYPE = "unit_change_check"
 Floats = NDArray[np.float64]
 
 _LEAST_FACTOR = 1.5
+_NEAR = 0.1  # how far, as a logarithm, an estimated factor may lie from the true one in a window of a thousand rows
 _FEWEST_DISTINCT = 5  # with fewer, some factor fits almost any two columns
 _NOISE_LIMIT = 0.25  # more sampling noise than this leaves room for a fit by accident: about 52 rows beside many
 
@@ -91,9 +92,12 @@ def check_unit_change(column: Column) -> Finding:
         return NOT_RUN
     noise, before = _noise(baseline, current), _gap(learned, seen, 0.0)
     if before > 0.1 + noise:
-        conversion = _best_conversion(learned, seen, slack=0.02 * current.std_dev)
-        if conversion.gap <= min(0.05 + noise, before / 3):
-            return violated(column.name, TYPE, _description(conversion, before))
+        tried = _conversions(learned, seen, slack=0.02 * current.std_dev)
+        fitting = [conversion for conversion in tried if conversion.gap <= min(0.05 + noise, before / 3)]
+        if fitting:
+            # The bare factor is estimated and so fits best by construction: a known unit that fits too is likelier.
+            best = min(fitting, key=lambda conversion: (conversion.units is None, conversion.gap))
+            return violated(column.name, TYPE, _description(best, before))
     return PASSED
 
 
@@ -118,14 +122,12 @@ def _plainly_alike(baseline: NumericStatistics, current: NumericStatistics) -> b
     return 0.8 < spread < 1.25 and abs(current.mean - baseline.mean) < 0.5 * baseline.std_dev
 
 
-def _best_conversion(baseline: _Distribution, current: _Distribution, slack: float) -> _Conversion:
-    """The conversion that leaves the smallest gap."""
+def _conversions(baseline: _Distribution, current: _Distribution, slack: float) -> list[_Conversion]:
     tried = []
     for factor, offset, units in _candidates(baseline, current):
         converted = _Distribution(factor * baseline.values + offset, baseline.levels)
         tried.append(_Conversion(factor, offset, _gap(converted, current, slack), units))
-    # A known unit wins against the bare factor unless that fits better by more than the eye would see.
-    return min(tried, key=lambda c: c.gap - (0.02 if c.units is not None else 0.0))
+    return tried
 
 
 def _candidates(baseline: _Distribution, current: _Distribution) -> list[tuple[float, float, tuple[str, str] | None]]:
@@ -146,9 +148,9 @@ def _candidates(baseline: _Distribution, current: _Distribution) -> list[tuple[f
         if not math.isfinite(factor) or 1 / _LEAST_FACTOR < factor < _LEAST_FACTOR:
             continue
         candidates.append((factor, 0.0, None))
-        known, source, to = min(_KNOWN, key=lambda unit: abs(math.log(unit[0] / factor)))
-        if abs(math.log(known / factor)) < 0.05:
-            candidates.append((known, 0.0, (source, to)))
+        candidates += [
+            (known, 0.0, (source, to)) for known, source, to in _KNOWN if abs(math.log(known / factor)) < _NEAR
+        ]
     candidates += [(factor, offset, (source, to)) for factor, offset, source, to in _AFFINE]
     return candidates
 

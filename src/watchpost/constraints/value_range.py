@@ -17,7 +17,7 @@ _FEWEST_BASELINE_ROWS = 30  # the extremes of fewer say nothing about where valu
 
 @dataclass(frozen=True, slots=True)
 class _Upward:
-    """One end of a column, turned so that outside is up. items: the sketch's, any order."""
+    """One end of a column, turned so that outside is up. values, weights: of the sketch, ascending, shapes (k,)."""
 
     low: float
     high: float
@@ -68,8 +68,7 @@ def _outside(baseline: FeatureStatistics, current: FeatureStatistics, *, upward:
     beyond = window.high - reference.high
     if beyond <= 0:
         return None
-    # Every item of a sketch is a value that occurred, so their number never overstates how many are outside.
-    seen = max(1, int(np.count_nonzero(window.values > reference.high)))
+    seen = max(1, _items_outside(current, reference.high, upward=upward))
     often = _chance_of_all_in_window(seen, window.rows, reference.rows) < ALPHA / 2
     if not often and window.high <= _reach(reference, window.rows):
         return None
@@ -77,8 +76,18 @@ def _outside(baseline: FeatureStatistics, current: FeatureStatistics, *, upward:
     how_far = f" ({beyond / spread:.3g} times the range)" if spread > 0 else ""
     word, extreme = ("largest", window.high) if upward else ("smallest", -window.high)
     end = "above" if upward else "below"
-    count = plural(seen, "value") if len(window.values) == window.rows else f"at least {plural(seen, 'value')}"
+    sketch = current.numeric.sketch if current.numeric is not None else None
+    exact = sketch is not None and len(sketch.levels) == 1
+    count = plural(seen, "value") if exact else f"at least {plural(seen, 'value')}"
     return f"the {word} is {extreme:.6g}, {beyond:.6g}{how_far} {end} it, with {count} of {window.rows} there"
+
+
+def _items_outside(current: FeatureStatistics, high: float, *, upward: bool) -> int:
+    """How many items of the sketch lie outside: every one is a value that occurred, so there are at least as many."""
+    if current.numeric is None or current.numeric.sketch is None:
+        return 0
+    levels = current.numeric.sketch.levels
+    return sum(int(np.count_nonzero((items if upward else -items) > high)) for items in levels)
 
 
 def _reach(reference: _Upward, rows: int) -> float:

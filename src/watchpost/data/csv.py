@@ -22,6 +22,7 @@ from watchpost.data.sources import READ_ERRORS, Source
 from watchpost.errors import UnreadableSource
 
 _BLOCK = 16 << 20  # bytes read at once
+_COUNTED = 1_000  # more different values than anybody counts by their text (profiles.values.LIMIT)
 _LONGEST_RECORD = 64  # lines a quoted field may span; an unclosed quote would otherwise swallow the rest of the file
 _BOM = b"\xef\xbb\xbf"
 _WIDE_BOMS = (b"\xff\xfe", b"\xfe\xff")
@@ -32,14 +33,20 @@ class CsvFiles:
     """The records of CSV files, in order of the files.
 
     Args: header: whether each file's first record names the columns. names: the columns' names, given by position to
-    files without a header of that width; without them, or for another width, columns are `_c0`, `_c1`, …
-    delimiter: one ASCII character.
+    files without a header of that width; without them, or for another width, columns are `_c0`, `_c1` and so on.
+    delimiter: one ASCII character. block_bytes: how much is read at once.
     """
 
     def __init__(
-        self, sources: Sequence[Source], *, header: bool = True, names: Sequence[str] | None = None, delimiter: str = ","
+        self,
+        sources: Sequence[Source],
+        *,
+        header: bool = True,
+        names: Sequence[str] | None = None,
+        delimiter: str = ",",
+        block_bytes: int = _BLOCK,
     ) -> None:
-        self._sources = tuple(sources)
+        self._sources, self._block_bytes = tuple(sources), block_bytes
         self._header, self._names, self._delimiter = header, tuple(names or ()), delimiter
 
     @property
@@ -58,7 +65,7 @@ class CsvFiles:
                 raise UnreadableSource(source.name, str(error), "The file is cut off or damaged") from error
 
     def _file(self, name: str, stream: IO[bytes], quarantine: Quarantine) -> Iterator[pl.DataFrame]:
-        blocks = _blocks(stream, name)
+        blocks = _blocks(stream, name, self._block_bytes)
         first = next(blocks, None)
         if first is None:
             return
@@ -106,11 +113,11 @@ class _Block:
     cut_off: bool = False
 
 
-def _blocks(stream: IO[bytes], name: str) -> Iterator[_Block]:
+def _blocks(stream: IO[bytes], name: str, size: int) -> Iterator[_Block]:
     """The file as blocks of whole lines, cut where no quoted field is open."""
     rest, line = b"", 1
     while True:
-        chunk = stream.read(_BLOCK)
+        chunk = stream.read(size)
         if line == 1 and not rest:
             if chunk.startswith(_WIDE_BOMS) or b"\0" in chunk[:1024]:
                 raise UnreadableSource(name, "it holds zero bytes or a UTF-16 mark", "Save it as UTF-8 text")
@@ -239,7 +246,7 @@ class _Parser:
 
 
 def _records(block: _Block, delimiter: str) -> Iterator[tuple[int, str, list[str], str | None]]:
-    """Each record: line number, text, fields, and what is wrong with it as CSV (None: nothing). Blank lines are none."""
+    """Each record: line, text, fields, and what is wrong with it as CSV (None: nothing). Blank lines are no records."""
     lines = block.data.split(b"\n")
     if lines and not lines[-1]:
         lines.pop()
@@ -295,19 +302,15 @@ def _free_of_leading_blanks(view: NDArray[np.uint8], delimiter: int) -> bool:
 
 
 def _promise(cells: pl.Series) -> pl.DataType:
-    """How a column may be read in later blocks: as numbers if all its text so far is what numbers print as.
+    """How a column may be read in later blocks: as numbers, if all its text so far is that and of many values.
 
-    That proviso keeps the texts of a column's values the same whichever way a block was read.
+    A column of few values stays text, because these are counted by their text: 1.5, 1.50 and 01.5 are three.
     """
     present = cells.drop_nulls()
-    if not len(present):
+    if present.n_unique() <= _COUNTED:
         return pl.String()
-    whole = present.cast(pl.Int64, strict=False)
-    if not whole.null_count() and bool((whole.cast(pl.String) == present).all()):
+    if bool(present.str.contains(r"^[-+]?[0-9]{1,18}$").all()):
         return pl.Int64()
-    # Columns whose dots are not all between digits, or that hold whole numbers, are told apart by text only.
-    if bool(present.str.contains(r"^-?[0-9]+\.[0-9]+$").all()):
-        number = present.cast(pl.Float64, strict=False)
-        if not number.null_count() and bool(number.is_finite().all()):
-            return pl.Float64()
+    if bool(present.str.contains(r"^[-+]?[0-9]+\.[0-9]+$").all()):
+        return pl.Float64()
     return pl.String()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 
 def positional_names(width: int) -> list[str]:
-    """The names of columns nobody named: `_c0`, `_c1`, …"""
+    """The names of columns nobody named: `_c0`, `_c1` and so on."""
     return [f"_c{i}" for i in range(width)]
 
 

@@ -63,9 +63,8 @@ def judge(
     seen = comparison(baseline, current, collapsed=True) if as_original else pair
     statistic = None if seen is None else _statistic(seen, member, as_original=as_original)
     if statistic is None or not isfinite(statistic):
-        return verdict(
-            "not_enough_data", f"{movement(pair)}. Too few rows in most categories for the {member.summary}."
-        )
+        why = f"the {member.summary} cannot be computed: most categories hold too few rows, or values are too large"
+        return verdict("not_enough_data", f"{movement(pair)}, but {why}.")
     beyond = statistic > limit if member.kind == "distance" else statistic < limit
     if not beyond or as_original or member.kind == "p_value":
         return verdict("yes" if beyond else "no", _decided(pair, member, statistic, limit), statistic)

@@ -7,8 +7,8 @@ the baseline for certain and drops the categories it does not know, so it cannot
 baselines: `compat` does that (`original_statistic`).
 
 Numbers are tested on quantile cells of the baseline; rows behind a sketch count for as many as would know the cells as
-well as it does, 20,000 at most. On windows of a million rows any real difference, however
-harmless, has a p-value near 0: use a distance there.
+well as it does, 20,000 at most. On windows of a million rows any real difference, however harmless, has a p-value near
+0: use a distance there.
 Source: contract 4.3; Cochran 1954, Biometrics 10(4), 417-451.
 """
 

@@ -9,7 +9,7 @@ Bias: none left upward; the allowance is subtracted here, so the verdict needs n
 Source: contract 4.3.
 """
 
-from math import sqrt
+from math import log, sqrt
 
 from watchpost.drift._test import DriftTest, Measure
 from watchpost.profiles.gap import Comparison
@@ -21,8 +21,17 @@ def distance(pair: Comparison) -> float:
     return max(0.0, pair.gap - 1.8 * sqrt(noise))
 
 
+def distance_at(pair: Comparison, alpha: float) -> float:
+    """Robust distance with the test's own critical value for a level in (0, 1) in place of 1.8; in [0, 1].
+
+    Source: Knuth, The Art of Computer Programming 2, 3.3.1, equation 15.
+    """
+    noise = 1 / pair.baseline_rows + 1 / pair.current_rows
+    return max(0.0, pair.gap - sqrt(-log(alpha / 2) / 2 * noise))
+
+
 plugin = DriftTest(
-    summary="largest gap of the distributions, less the allowance for few rows",
+    summary="robust distance",
     kind="distance",
     default_threshold=0.1,
     threshold_source="the original's comparison_threshold (contract 3.1)",

@@ -16,30 +16,38 @@ import numpy as np
 
 from watchpost.drift._chance import NORMAL_QUANTILE
 from watchpost.drift._test import DriftTest, Measure
+from watchpost.profiles.cells import Floats
 from watchpost.profiles.gap import DistributionFunctions
 
 
 def distance(pair: DistributionFunctions) -> float:
-    """Wasserstein distance in standard deviations of the baseline, in [0, inf)."""
-    if len(pair.values) == 1:
-        return 0.0
-    return float((np.abs(pair.differences[:-1]) * np.diff(pair.values)).sum()) / _scale(pair)
+    """Wasserstein distance in standard deviations of the baseline, in [0, inf); nan for values near the largest float."""
+    return _area(np.abs(pair.differences), pair)
 
 
 def chance(pair: DistributionFunctions, noise: float) -> float:
     """What equal distributions exceed once in a thousand windows, in standard deviations of the baseline."""
     below = (pair.baseline + pair.current) / (pair.baseline_rows + pair.current_rows)
-    spread = float((np.sqrt(below * (1 - below))[:-1] * np.diff(pair.values)).sum()) / _scale(pair)
-    return sqrt(noise) * (sqrt(2 / pi) * spread + NORMAL_QUANTILE)
+    return sqrt(noise) * (sqrt(2 / pi) * _area(np.sqrt(below * (1 - below)), pair) + NORMAL_QUANTILE)
+
+
+def _area(heights: Floats, pair: DistributionFunctions) -> float:
+    """Area under steps that begin at each value, the last of height 0, in standard deviations of the baseline."""
+    if len(pair.values) == 1:
+        return 0.0
+    with np.errstate(over="ignore", invalid="ignore"):  # an overflow ends in nan, which no verdict rests on
+        return float((heights[:-1] * (np.diff(pair.values) / _scale(pair))).sum())
 
 
 def _scale(pair: DistributionFunctions) -> float:
     """Population standard deviation of the baseline, or of both sides where the baseline holds one value only."""
     baseline = np.diff(pair.baseline, prepend=0)
     weights = baseline if np.count_nonzero(baseline) > 1 else baseline + np.diff(pair.current, prepend=0)
-    shares = weights / weights.sum()
-    centred = pair.values - float((pair.values * shares).sum())
-    return sqrt(float((centred**2 * shares).sum()))
+    held = weights > 0
+    values, shares = pair.values[held], weights[held] / weights.sum()
+    centred = values - (values * shares).sum()
+    farthest = np.abs(centred).max()  # squares of far values would overflow, of near ones vanish
+    return float(farthest * np.sqrt(((centred / farthest) ** 2 * shares).sum()))
 
 
 plugin = DriftTest(

@@ -80,14 +80,15 @@ def edges_of(values: Floats, below: NDArray[np.float64 | np.int64], cells: int =
     """As `quantile_edges`, from distinct values ascending and how many values are at most each; shapes (u,), (u,)."""
     if not len(values):
         return np.empty(0)
-    if 2 * len(values) < cells:
-        edges = np.unique(np.concatenate((np.nextafter(values, -np.inf), values)))
-    elif len(values) + 2 <= cells:
-        edges = np.append(np.nextafter(values[0], -np.inf), values)
-    else:
-        ranks = below[-1] * np.arange(1, cells) / cells
-        edges = values[np.unique(below.searchsorted(ranks))]
-    finite: Floats = edges[np.isfinite(edges)]  # below the smallest float lies no edge
+    with np.errstate(over="ignore"):  # nothing lies below the smallest float: that edge is dropped
+        if 2 * len(values) < cells:
+            edges = np.unique(np.concatenate((np.nextafter(values, -np.inf), values)))
+        elif len(values) + 2 <= cells:
+            edges = np.append(np.nextafter(values[0], -np.inf), values)
+        else:
+            ranks = below[-1] * np.arange(1, cells) / cells
+            edges = values[np.unique(below.searchsorted(ranks))]
+    finite: Floats = edges[np.isfinite(edges)]
     return finite
 
 

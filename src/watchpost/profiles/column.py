@@ -127,15 +127,28 @@ class ColumnProfile:
     def _update_text(self, cells: pl.Series) -> Floats | None:
         """Add raw text cells, each by its class; at least one."""
         frame = cells.to_frame()
-        if not frame.head(_PROBE).select(classes.may_be_numeric(_CELL).any()).item():
-            words = cells.value_counts(name="rows")
-            if not words.select(classes.may_be_numeric(_CELL).any()).item():
-                self._add_words(words)
-                return None
+        probe = frame.head(_PROBE)
+        if probe.to_series().n_unique() > LIMIT and probe.select(classes.may_be_numeric(_CELL).any()).item():
+            return self._update_many_texts(frame)
+        words = cells.value_counts(name="rows")
+        if not words.select(classes.may_be_numeric(_CELL).any()).item():
+            self._add_words(words)
+            return None
+        kinds = words.select("rows", integral=classes.is_integral(_CELL), fractional=classes.is_fractional(_CELL))
+        integral = int(kinds.filter("integral")["rows"].sum())
+        fractional = int(kinds.filter("fractional")["rows"].sum())
+        self._count(ClassCounts(integral=integral, fractional=fractional))
+        if integral + fractional == len(cells):
+            return self._add_number_texts(frame)
+        self._add_words(words.filter(~(kinds["integral"] | kinds["fractional"])))
+        return self._add_number_texts(frame.filter(classes.is_numeric(_CELL))) if integral + fractional else None
+
+    def _update_many_texts(self, frame: pl.DataFrame) -> Floats | None:
+        """The same for a batch of many different texts, cell by cell: counting them all first would cost more."""
         kinds = frame.select(integral=classes.is_integral(_CELL), fractional=classes.is_fractional(_CELL))
         integral, fractional = int(kinds["integral"].sum()), int(kinds["fractional"].sum())
         self._count(ClassCounts(integral=integral, fractional=fractional))
-        if integral + fractional == len(cells):
+        if integral + fractional == frame.height:
             return self._add_number_texts(frame)
         numeric = kinds["integral"] | kinds["fractional"]
         self._add_words(frame.filter(~numeric).to_series().value_counts(name="rows"))
