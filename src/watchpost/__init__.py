@@ -23,7 +23,7 @@ __all__ = ["Baseline", "Report", "WatchpostError", "check", "open_dataset", "sug
 
 
 def suggest_baseline(
-    data: object, *, format: str | None = None, header: bool = True, delimiter: str = ",", monitor: str = "data_quality"
+    data: object, *, format: str | None = None, header: bool = True, delimiter: str | None = None, monitor: str = "data_quality"
 ) -> "Baseline":
     """Learn a baseline, statistics and constraints, from data that is known to be good.
 
@@ -44,7 +44,7 @@ def check(
     *,
     format: str | None = None,
     header: bool = True,
-    delimiter: str = ",",
+    delimiter: str | None = None,
     compat: bool = False,
     drift_test: str | None = None,
     monitor: str = "data_quality",
@@ -79,7 +79,7 @@ def open_dataset(
     *,
     format: str | None = None,
     header: bool = True,
-    delimiter: str = ",",
+    delimiter: str | None = None,
     names: tuple[str, ...] = (),
 ) -> "Dataset":
     """Any table, as a stream of typed batches.
@@ -87,7 +87,8 @@ def open_dataset(
     Args: data: the path of a file, a folder, a glob or an `s3://` URI of CSV, JSON lines, JSON, Parquet or capture
     files; or a pandas, polars or pyarrow table; or a dict of columns.
     format: csv, jsonl, json, parquet or capture; None looks at the content. header: whether CSV files name their
-    columns. delimiter: of CSV files. names: given by position to columns without a name, when there are as many.
+    columns. delimiter: of CSV files; None is a tab for .tsv files and a comma for all others. names: given by position
+    to columns without a name, when there are as many.
     Raises: SourceNotFound, UnknownFormat; reading raises the other InputErrors.
     """
     from watchpost.data import open_dataset as open_any

@@ -31,6 +31,7 @@ class ParquetFiles:
 
     def batches(self, quarantine: Quarantine) -> Iterator[pl.DataFrame]:
         """See `Dataset.batches`. A file that is no Parquet is an error: there is no record in it to set aside."""
+        del quarantine  # a Parquet file is readable as a whole or not at all
         for source in self._sources:
             try:
                 with _local_copy(source) as path:
@@ -51,7 +52,7 @@ def _slices(path: Path) -> Iterator[pl.DataFrame]:
 
 @contextmanager
 def _local_copy(source: Source) -> Iterator[Path]:
-    """The file's path; an object, or a compressed file, is first copied to a temporary one (Parquet is read at random)."""
+    """The file's path; an object or a compressed file is first copied to disk, as Parquet is read at random."""
     if (path := source.local) is not None:
         yield path
         return

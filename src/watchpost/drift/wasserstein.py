@@ -21,7 +21,7 @@ from watchpost.profiles.gap import DistributionFunctions
 
 
 def distance(pair: DistributionFunctions) -> float:
-    """Wasserstein distance in standard deviations of the baseline, in [0, inf); nan for values near the largest float."""
+    """Wasserstein distance in standard deviations of the baseline, in [0, inf); nan where floats overflow."""
     return _area(np.abs(pair.differences), pair)
 
 

@@ -39,7 +39,7 @@ def main() -> None:
 def _reading(command: Command) -> Command:
     """The options of every command that reads a table."""
     for option in (
-        click.option("--delimiter", default=",", show_default=True, help="Delimiter of CSV files."),
+        click.option("--delimiter", help="Delimiter of CSV files.  [default: a comma; a tab for .tsv]"),
         click.option("--no-header", is_flag=True, help="CSV files do not name their columns; they become _c0, _c1, …"),
         click.option("--format", "form", type=click.Choice(_FORMATS), help="Format of DATA, if it cannot be told."),
         click.option("--monitor", default="data-quality", show_default=True, help="Which monitor to run."),
@@ -67,7 +67,7 @@ def watchpost() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print what was learned as JSON.")
 @_reading
 def baseline(
-    data: str, output: Path, as_json: bool, monitor: str, form: str | None, no_header: bool, delimiter: str
+    data: str, output: Path, as_json: bool, monitor: str, form: str | None, no_header: bool, delimiter: str | None
 ) -> None:
     """Learn a baseline from DATA: statistics.json and constraints.json.
 
@@ -119,7 +119,7 @@ def check(
     monitor: str,
     form: str | None,
     no_header: bool,
-    delimiter: str,
+    delimiter: str | None,
 ) -> None:
     """Check DATA against a baseline and say everything that is wrong with it.
 
@@ -185,7 +185,7 @@ def _observe(
     form: str | None,
     *,
     header: bool,
-    delimiter: str,
+    delimiter: str | None,
 ) -> "Observation":
     from watchpost import open_dataset
     from watchpost.fronts.progress import watched

@@ -139,7 +139,7 @@ def _made_up() -> tuple[pl.DataFrame, pl.DataFrame, str]:
 
 def _read(path: Path) -> pl.DataFrame:
     """The whole table, by the reader that every command uses. Unreadable records are left out here as there."""
-    from watchpost.data import open_dataset
+    from watchpost import open_dataset
     from watchpost.data.quarantine import Quarantine
 
     batches = list(open_dataset(str(path)).batches(Quarantine()))

@@ -53,8 +53,11 @@ def _counts(pair: DistributionFunctions) -> tuple[Floats, Floats]:
     smaller, cells = min(pair.baseline_rows, pair.current_rows), CELLS
     while cells > 4 and smaller < 10 * cells:
         cells //= 2
-    own = np.diff(pair.baseline, prepend=0) > 0  # values that the baseline itself holds
-    edges = edges_of(pair.values[own], pair.baseline[own], cells)
+    values, below = pair.values, pair.baseline
+    if np.count_nonzero(np.diff(below)) < cells:  # few values: only those of the baseline itself get cells
+        own = np.diff(below, prepend=0) > 0
+        values, below = values[own], below[own]
+    edges = edges_of(values, below, cells)
     baseline = counts_between(pair.values, pair.baseline, edges)
     counted = pair.counted
     if counted is not None and np.isin(edges, counted.edges).all():
@@ -107,5 +110,6 @@ def cell_counts(statistics: NumericStatistics, edges: Floats) -> Floats | None:
 
 def counts_between(values: Floats, below: NDArray[np.float64 | np.int64], edges: Floats) -> Floats:
     """How many values lie in each cell, shape (m + 1,), from ascending values and how many are at most each."""
-    padded = np.concatenate(([0.0], below))
-    return np.diff(padded[values.searchsorted(edges, side="right")], prepend=0.0, append=padded[-1])
+    places = values.searchsorted(edges, side="right")
+    at_most = np.where(places > 0, below[places - 1], 0.0) if len(values) else np.zeros(len(edges))
+    return np.diff(at_most, prepend=0.0, append=float(below[-1]) if len(values) else 0.0)

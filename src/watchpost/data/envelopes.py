@@ -1,0 +1,61 @@
+"""The envelope of a capture record (contract 1.2): what lies around the payloads."""
+
+import msgspec
+
+from watchpost.data.records import RecordError
+
+
+class CapturedSide(msgspec.Struct, frozen=True):
+    """`endpointInput` or `endpointOutput`; a missing encoding is judged like BASE64's unknown content, as a fault."""
+
+    data: str
+    encoding: str = ""
+    observedContentType: str | None = None  # noqa: N815  the file's word
+
+
+class CaptureData(msgspec.Struct, frozen=True):
+    """The captured sides; one may be absent."""
+
+    endpointInput: CapturedSide | None = None  # noqa: N815  the file's word
+    endpointOutput: CapturedSide | None = None  # noqa: N815  the file's word
+
+
+class EventMetadata(msgspec.Struct, frozen=True):
+    """The ids; the service always writes `eventId`, `inferenceId` only if the caller gave one."""
+
+    eventId: str | None = None  # noqa: N815  the file's word
+    inferenceId: str | None = None  # noqa: N815  the file's word
+
+
+class CaptureRecord(msgspec.Struct, frozen=True):
+    """One line of a capture file. Members beyond these are ignored."""
+
+    captureData: CaptureData  # noqa: N815  the file's word
+    eventMetadata: EventMetadata | None = None  # noqa: N815  the file's word
+
+    @property
+    def identifier(self) -> str | None:
+        """The join key of ground truth (contract 6.2): the inference id if there is one, else the event id."""
+        if self.eventMetadata is None:
+            return None
+        return self.eventMetadata.inferenceId or self.eventMetadata.eventId or None
+
+
+_DECODER = msgspec.json.Decoder(CaptureRecord)
+
+
+def decode_capture(line: bytes) -> CaptureRecord:
+    """One line as a record with at least one side. Raises: RecordError."""
+    try:
+        if not line.isascii():
+            line.decode("utf-8")  # msgspec skips members it does not know without looking at their bytes
+        record = _DECODER.decode(line)
+    except UnicodeDecodeError as error:
+        raise RecordError("invalid UTF-8", f"byte {error.start} of the line") from error
+    except msgspec.ValidationError as error:
+        raise RecordError("not a capture record", str(error)) from error
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise RecordError("not JSON", str(error)) from error
+    if record.captureData.endpointInput is None and record.captureData.endpointOutput is None:
+        raise RecordError("not a capture record", "captureData has neither endpointInput nor endpointOutput")
+    return record

@@ -1,0 +1,108 @@
+"""Ground truth files as rows of labels, each under the event it belongs to (contract 6.1)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import msgspec
+import polars as pl
+
+from watchpost.data.cells import frame_of, typed_text_column
+from watchpost.data.jsonl import name_of
+from watchpost.data.lines import line_blocks
+from watchpost.data.names import positional_names
+from watchpost.data.payloads import Named, decode_payload
+from watchpost.data.quarantine import Quarantine
+from watchpost.data.records import RecordError, check_keys
+from watchpost.data.sources import Source
+
+EVENT_ID = "event_id"
+"""The column of `eventMetadata.eventId`: the captured inference id, or else the captured event id (contract 6.2)."""
+
+EVENT_ROW = "event_row"
+"""The column that holds the row's 0-based place within its event; labels pair with captured rows by it."""
+
+
+class _Truth(msgspec.Struct, frozen=True):
+    data: str
+    encoding: str
+    observedContentType: str | None = None  # noqa: N815  the file's word
+
+
+class _Metadata(msgspec.Struct, frozen=True):
+    eventId: str  # noqa: N815  the file's word
+
+
+class _Record(msgspec.Struct, frozen=True):
+    groundTruthData: _Truth  # noqa: N815  the file's word
+    eventMetadata: _Metadata  # noqa: N815  the file's word
+
+
+_DECODER = msgspec.json.Decoder(_Record)
+
+
+@dataclass(frozen=True, slots=True)
+class GroundTruthFiles:
+    """A Dataset of ground truth JSON lines: EVENT_ID, EVENT_ROW, then the label's cells.
+
+    A CSV label's cells are `_c0`, `_c1`, …; a JSON label's are named by its keys. Typing as in capture files. An event
+    that several lines speak of keeps all its rows, in reading order: which one holds is for the join to say.
+    """
+
+    sources: Sequence[Source]
+
+    @property
+    def name(self) -> str:
+        """The first source, and how many more there are."""
+        return name_of(self.sources)
+
+    def batches(self, quarantine: Quarantine) -> Iterator[pl.DataFrame]:
+        """See Dataset.batches."""
+        for block in line_blocks(self.sources, quarantine):
+            rows: list[Named] = []
+            for index, line in enumerate(block.lines()):
+                if not line.strip():
+                    continue
+                try:
+                    rows.extend(_label_rows(line))
+                except RecordError as fault:
+                    source, number = block.place(index)
+                    quarantine.add(source, number, fault.reason, fault.detail, line[:200].decode("utf-8", "replace"))
+            if rows:
+                yield _typed(frame_of(rows))
+
+
+def _label_rows(line: bytes) -> list[Named]:
+    """The rows of one line. Raises: RecordError."""
+    try:
+        if not line.isascii():
+            line.decode("utf-8")  # msgspec skips members it does not know without looking at their bytes
+        record = _DECODER.decode(line)
+    except UnicodeDecodeError as error:
+        raise RecordError("invalid UTF-8", f"byte {error.start} of the line") from error
+    except msgspec.ValidationError as error:
+        raise RecordError("not a ground truth record", str(error)) from error
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise RecordError("not JSON", str(error)) from error
+    check_keys(line, msgspec.json.decode(line))
+    event = record.eventMetadata.eventId
+    if not event:
+        raise RecordError(
+            "not a ground truth record", "eventMetadata.eventId is empty, so the label belongs to nothing"
+        )
+    truth = record.groundTruthData
+    labels = decode_payload(truth.data, truth.encoding, truth.observedContentType or "", "groundTruthData")
+    cells: list[Named] = [dict(zip(positional_names(len(c)), c, strict=True)) for c in labels.positional]
+    return [_label_row(event, row, label) for row, label in enumerate([*cells, *labels.named])]
+
+
+def _label_row(event: str, row: int, label: Named) -> Named:
+    if EVENT_ID in label or EVENT_ROW in label:
+        raise RecordError("colliding names", f"the label has a key named {EVENT_ID!r} or {EVENT_ROW!r}; rename it")
+    place: Named = {EVENT_ID: event, EVENT_ROW: row}
+    return place | label
+
+
+def _typed(frame: pl.DataFrame) -> pl.DataFrame:
+    """CSV labels arrive as text: number types where every cell certainly is one."""
+    positional = set(positional_names(frame.width))
+    return pl.DataFrame([typed_text_column(c) if c.name in positional and c.dtype == pl.String else c for c in frame])

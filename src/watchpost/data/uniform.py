@@ -1,0 +1,199 @@
+"""Capture lines at the speed of the disk, when one writer wrote them all alike.
+
+Lines of one writer differ only in their payloads and ids: each is the same literal text around the same variable
+strings. A block of such lines is split at its braces, which costs a tenth of decoding JSON; each piece is compared
+with the first line's, byte for byte, and what is left between the literals are the variables. JSON leaves no room for
+doubt once a variable holds no quote, no backslash and no control character. Whatever does not fit (another writer, an
+escape, a brace in a payload, a bad line) makes the whole block unfit, and the caller decodes it line by line: the
+outcome is the same, only later.
+"""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from watchpost.data.cells import FRACTIONAL, typed_text
+from watchpost.data.envelopes import decode_capture
+from watchpost.data.names import positional_names
+from watchpost.data.records import RecordError
+
+_VARIABLE_KEYS = frozenset(("data", "eventId", "inferenceId", "inferenceTime"))
+_HOLE = "\0"
+_LINE_END = re.compile(r"(?:\\r)?\\n$")
+_SAMPLE = 32  # rows that decide the columns' types before the whole block is tried
+# Cells of these patterns, or empty ones, are read as numbers at once: any 18 digits fit into Int64, and polars reads no
+# fraction with a blank after its sign, which the contract allows.
+_WHOLE_PATTERN = "(?:[-+]?[0-9]{1,18})?"
+_FRACTION_PATTERN = f"(?:{FRACTIONAL.replace(' ?', '')})?"
+_TEXT_PATTERN = "[^,]*"
+_DTYPE_OF = {_WHOLE_PATTERN: pl.Int64(), _FRACTION_PATTERN: pl.Float64(), _TEXT_PATTERN: pl.String()}
+_POLARS_REFUSES = (pl.exceptions.ComputeError, pl.exceptions.SchemaError, pl.exceptions.ShapeError)
+
+
+@dataclass(frozen=True, slots=True)
+class UniformBlock:
+    """A block's rows, one per line. frame: columns by position, output first. ids: the lines' ids, if any."""
+
+    frame: pl.DataFrame
+    ids: pl.Series
+
+
+@dataclass(frozen=True, slots=True)
+class _Template:
+    """A line's text with a hole for each variable. output, input, identifier: the number of their hole."""
+
+    text: str
+    output: int | None
+    input: int | None
+    identifier: int | None
+
+
+def read_uniform(data: bytes, lines: int) -> UniformBlock | None:
+    """The rows of a block of `lines` lines, each ended by a newline, all CSV; None when the block is unfit."""
+    try:
+        head = data[: data.index(b"\n")].decode("utf-8")
+        if not data.isascii():
+            data.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    template = _template(head)
+    # Each line's newline is the only control character: JSON allows none inside a string, and none is needed outside.
+    if template is None or int(np.count_nonzero(np.frombuffer(data, np.uint8) < 32)) != lines:
+        return None
+    variables = _take_apart(data, lines, template.text)
+    if variables is None:
+        return None
+    sides = [variables[hole] for hole in (template.output, template.input) if hole is not None]
+    frame = _read_rows(sides)
+    if frame is None:
+        return None
+    ids = pl.Series(dtype=pl.String) if template.identifier is None else variables[template.identifier]
+    if (ids.str.len_bytes() == 0).any():
+        return None
+    return UniformBlock(frame, ids)
+
+
+def _template(line: str) -> _Template | None:
+    """The line with holes for its variables; None for a line that is not CSV on all sides, or needs escapes."""
+    tokens = line.split('"')
+    strings = range(3, len(tokens) - 1, 2)
+    holes = [i for i in strings if tokens[i - 2] in _VARIABLE_KEYS and tokens[i - 1].strip() == ":"]
+    probe = list(tokens)
+    for number, i in enumerate(holes):
+        end = _LINE_END.search(tokens[i])
+        ending = end.group() if end else ""
+        tokens[i], probe[i] = _HOLE + ending, f"{number}{ending}"
+    text, probed = '"'.join(tokens), '"'.join(probe)
+    if _HOLE in line or "\\" in _LINE_END.sub("", text.replace('\\r\\n"', '"').replace('\\n"', '"')):
+        return None
+    try:
+        record = decode_capture(probed.encode("utf-8"))
+    except RecordError:
+        return None
+    captured = (record.captureData.endpointOutput, record.captureData.endpointInput)
+    if any(side is not None and side.encoding.upper() != "CSV" for side in captured):
+        return None
+    output, input_ = (None if side is None else _hole_number(side.data) for side in captured)
+    if -1 in (output, input_):
+        return None
+    identifier = None if record.identifier is None else _hole_number(record.identifier)
+    return None if identifier == -1 else _Template(text, output, input_, identifier)
+
+
+def _hole_number(value: str) -> int:
+    digits = value.rstrip("\r\n")
+    return int(digits) if digits.isdecimal() else -1
+
+
+def _take_apart(data: bytes, lines: int, template: str) -> list[pl.Series] | None:
+    """The variables of every line in the order of their holes, or None if any line is not the template's."""
+    pieces = template.split("{")
+    try:
+        fields = pl.read_csv(data, has_header=False, separator="{", quote_char=None, infer_schema=False)
+    except _POLARS_REFUSES:
+        return None
+    if fields.shape != (lines, len(pieces)):
+        return None
+    variables: list[pl.Series] = []
+    for piece, field in zip(pieces, fields, strict=True):
+        if _HOLE not in piece:
+            if not _all_equal(field, piece):
+                return None
+            continue
+        found = _between(field, piece.split(_HOLE))
+        if found is None:
+            return None
+        variables.extend(found)
+    escaped = any(v.str.contains(mark, literal=True).any() for v in variables for mark in ('"', "\\"))
+    return None if escaped else variables
+
+
+def _all_equal(field: pl.Series, text: str) -> bool:
+    return field.null_count() == field.len() if not text else field.null_count() == 0 and bool((field == text).all())
+
+
+def _between(field: pl.Series, literals: list[str]) -> list[pl.Series] | None:
+    """What lies between the literals, which must start, part and end every cell."""
+    first, last = literals[0], literals[-1]
+    shortest = len(first.encode()) + len(last.encode())
+    fits = field.str.starts_with(first) & field.str.ends_with(last) & (field.str.len_bytes() >= shortest)
+    if field.null_count() or not fits.all():
+        return None
+    rest = field.str.strip_prefix(first) if first else field
+    rest = rest.str.strip_suffix(last) if last else rest
+    variables = []
+    for literal in literals[1:-1]:
+        # A literal starts with the quote that ends the variable before it. Offsets are in bytes, hence binary slices.
+        parted = pl.DataFrame({"rest": rest}).select(
+            pl.col("rest").cast(pl.Binary), quote=pl.col("rest").str.find('"', literal=True)
+        )
+        if parted["quote"].null_count():
+            return None
+        parted = parted.select(
+            variable=pl.col("rest").bin.slice(0, pl.col("quote")).cast(pl.String),
+            rest=pl.col("rest").bin.slice(pl.col("quote")).cast(pl.String),
+        )
+        if not parted["rest"].str.starts_with(literal).all():
+            return None
+        variables.append(parted["variable"])
+        rest = parted["rest"].str.strip_prefix(literal)
+    return [*variables, rest]
+
+
+def _read_rows(sides: list[pl.Series]) -> pl.DataFrame | None:
+    """CSV payloads side by side as typed columns; None when a row is empty or the rows differ in width."""
+    if any((side.str.len_bytes() == 0).any() for side in sides):
+        return None
+    rows = pl.select(pl.concat_str(sides, separator=",")).to_series() if len(sides) > 1 else sides[0]
+    table: bytes = rows.str.join("\n").item().encode()
+    sample = rows.head(_SAMPLE).str.split(",").to_list()
+    width = len(sample[0])
+    patterns = [_pattern(column) for column in zip(*sample, strict=False)]
+    if len(patterns) == width and rows.str.contains(f"^{','.join(patterns)}$").all():
+        frame = _read_table(table, [_DTYPE_OF[p] for p in patterns], len(rows))
+        if frame is not None and all(c.is_finite().all() for c in frame if c.dtype == pl.Float64):
+            return typed_text(frame)
+    if not (rows.str.count_matches(",", literal=True) == width - 1).all():
+        return None
+    frame = _read_table(table, [pl.String()] * width, len(rows))
+    return None if frame is None else typed_text(frame)
+
+
+def _read_table(table: bytes, dtypes: list[pl.DataType], rows: int) -> pl.DataFrame | None:
+    schema = dict(zip(positional_names(len(dtypes)), dtypes, strict=True))
+    try:
+        frame = pl.read_csv(table, has_header=False, quote_char=None, schema=schema)
+    except _POLARS_REFUSES:
+        return None
+    return frame if frame.height == rows else None
+
+
+def _pattern(cells: tuple[str, ...]) -> str:
+    """The narrowest pattern that fits all cells of a sample, empty ones aside."""
+    present = [cell for cell in cells if cell]
+    for pattern in (_WHOLE_PATTERN, _FRACTION_PATTERN):
+        if present and all(re.fullmatch(pattern, cell) for cell in present):
+            return pattern
+    return _TEXT_PATTERN
