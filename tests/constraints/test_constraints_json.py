@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from watchpost.constraints import (
@@ -18,6 +18,8 @@ from watchpost.constraints import (
     write_constraints,
 )
 from watchpost.errors import MalformedBaseline
+
+UNHURRIED = settings(deadline=None)  # a busy machine is no fault of the code
 
 QUALITY = "sagemaker-sdk-fixtures/pipeline/quality_check_step/data_quality"
 GOLDEN = (
@@ -76,6 +78,7 @@ documents = st.builds(
 )
 
 
+@UNHURRIED
 @given(documents)
 def test_what_is_written_is_read_back_the_same(document):
     assert parse_constraints(write_constraints(document), "constraints.json") == document

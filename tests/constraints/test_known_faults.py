@@ -29,6 +29,8 @@ from watchpost.profiles.statistics import (
 from watchpost.profiles.statistics_json import parse_statistics
 from watchpost.verdicts import QuarantinedRecord, QuarantineSummary
 
+UNHURRIED = settings(deadline=None)  # a busy machine is no fault of the code
+
 RNG_SEEDS = st.integers(0, 2**32 - 1)
 
 
@@ -197,6 +199,7 @@ def test_a_features_own_threshold_is_honoured():
 # --- not crying wolf, and still finding the wolf ----------------------------------------------------------------------
 
 
+@UNHURRIED
 @given(st.integers(1, 10**6))
 def test_one_missing_value_breaks_a_complete_column(rows):
     before = text("t", {"x": 1000})
@@ -219,6 +222,7 @@ def test_a_completeness_somebody_wrote_holds_to_the_letter():
     assert "at least 96.5%" in said(outcome(before, now, constraints=stricter))["completeness_check"]
 
 
+@UNHURRIED
 @given(st.integers(1000, 10**6), st.integers(1000, 10**6))
 def test_a_new_category_of_one_percent_is_always_found(rows, baseline_rows):
     new = -(-rows // 100)

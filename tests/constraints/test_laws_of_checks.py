@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from watchpost.constraints import check_constraints, suggest_constraints
@@ -20,6 +20,8 @@ from watchpost.profiles.statistics import (
     Statistics,
 )
 from watchpost.verdicts import Violation
+
+UNHURRIED = settings(deadline=None)  # a busy machine is no fault of the code
 
 
 def numeric(name: str, values: list[float], rows: int) -> FeatureStatistics:
@@ -84,6 +86,7 @@ def about(name: str, violations: tuple[Violation, ...]) -> list[Violation]:
     return [violation for violation in violations if violation.feature_name == name]
 
 
+@UNHURRIED
 @given(tables(), st.booleans())
 def test_a_table_fits_the_constraints_it_suggests(table, compat):
     outcome = check_constraints(table, suggest_constraints(table), table, compat=compat)
@@ -91,6 +94,7 @@ def test_a_table_fits_the_constraints_it_suggests(table, compat):
     assert outcome.failed == 0 < outcome.evaluated
 
 
+@UNHURRIED
 @given(tables(), tables(), st.data(), st.booleans())
 def test_a_fault_in_one_column_changes_nothing_said_about_another(baseline, window, data, compat):
     constraints = suggest_constraints(baseline)
@@ -104,6 +108,7 @@ def test_a_fault_in_one_column_changes_nothing_said_about_another(baseline, wind
             assert about(feature.name, after) == about(feature.name, before)
 
 
+@UNHURRIED
 @given(tables(), tables(), st.data())
 def test_a_missing_column_changes_nothing_said_about_another(baseline, window, data):
     constraints = suggest_constraints(baseline)
@@ -115,6 +120,7 @@ def test_a_missing_column_changes_nothing_said_about_another(baseline, window, d
         assert about(feature.name, after) == about(feature.name, before)
 
 
+@UNHURRIED
 @given(tables(), tables(), st.randoms(use_true_random=False), st.booleans())
 def test_the_order_of_columns_is_of_no_consequence(baseline, window, random, compat):
     constraints = suggest_constraints(baseline)
@@ -127,12 +133,14 @@ def test_the_order_of_columns_is_of_no_consequence(baseline, window, random, com
     assert (after.evaluated, after.failed) == (before.evaluated, before.failed)
 
 
+@UNHURRIED
 @given(tables(), tables(), st.booleans())
 def test_no_more_checks_fail_than_ran(baseline, window, compat):
     outcome = check_constraints(baseline, suggest_constraints(baseline), window, compat=compat)
     assert outcome.failed == len(outcome.violations) <= outcome.evaluated
 
 
+@UNHURRIED
 @given(tables(), tables())
 def test_without_baseline_statistics_the_constraints_are_still_evaluated(baseline, window):
     constraints = suggest_constraints(baseline)
@@ -140,6 +148,7 @@ def test_without_baseline_statistics_the_constraints_are_still_evaluated(baselin
     assert not types & {"renamed_column_check", "constant_column_check", "range_check", "unit_change_check"}
 
 
+@UNHURRIED
 @given(st.integers(0, 30), st.integers(1, 30), st.integers(0, 40), st.integers(1, 40))
 def test_the_chance_of_an_excess_is_the_hypergeometric_tail(hits, rows, baseline_hits, baseline_rows):
     hits, baseline_hits = min(hits, rows), min(baseline_hits, baseline_rows)
@@ -152,6 +161,7 @@ def test_the_chance_of_an_excess_is_the_hypergeometric_tail(hits, rows, baseline
         assert chance == 1.0
 
 
+@UNHURRIED
 @given(st.integers(0, 40), st.integers(1, 40), st.floats(1e-6, 1 - 1e-6))
 def test_the_chance_of_an_excess_over_a_rate_is_the_binomial_tail(hits, rows, rate):
     hits = min(hits, rows)
@@ -171,6 +181,7 @@ def test_the_chance_of_an_excess_agrees_with_scipy_at_the_size_of_real_baselines
     assert excess_over_rate(40, 1000, 0.028) == pytest.approx(binom.sf(39, 1000, 0.028), rel=1e-9)
 
 
+@UNHURRIED
 @given(st.integers(1, 500), st.integers(0, 500))
 def test_an_id_that_occurs_twice_is_a_fault_unless_the_baseline_had_as_many(records, repeated):
     repeated = min(repeated, records)

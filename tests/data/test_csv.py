@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from watchpost.data.csv import CsvFiles
 from watchpost.data.quarantine import Quarantine
 from watchpost.data.sources import Source, find_sources
@@ -43,7 +44,9 @@ def rows(frames: list[pl.DataFrame]) -> list[tuple[object, ...]]:
 cells = st.one_of(
     st.integers(-(10**20), 10**20).map(str),
     st.floats(-1e9, 1e9).map(repr),
-    st.sampled_from(["", ".5", "5.", "NaN", "inf", "1e5", "1.e5", "007", "+7", "- 7", " 7", "  7", "7 ", "1.5.2", "St. John"]),
+    st.sampled_from(
+        ["", ".5", "5.", "NaN", "inf", "1e5", "1.e5", "007", "+7", "- 7", " 7", "  7", "7 ", "1.5.2", "St. John"]
+    ),
     st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8),
     st.sampled_from(['a "b" c', "x,y", "line\nbreak", '"']),
 )
@@ -52,7 +55,10 @@ cells = st.one_of(
 @st.composite
 def tables(draw: st.DrawFn) -> list[list[str]]:
     """Tables whose columns are mostly of one kind, as columns are."""
-    kinds = [draw(st.sampled_from([st.integers(-99, 99).map(str), st.floats(1, 9).map("{:.3f}".format), cells])) for _ in range(3)]
+    kinds = [
+        draw(st.sampled_from([st.integers(-99, 99).map(str), st.floats(1, 9).map("{:.3f}".format), cells]))
+        for _ in range(3)
+    ]
     return draw(st.lists(st.tuples(*kinds).map(list), min_size=1, max_size=40))
 
 
@@ -99,9 +105,8 @@ def exact(statistics: Statistics) -> list[tuple[object, ...]]:
 @given(tables(), st.sampled_from([1, 200, 1 << 24]))
 def test_every_cell_is_that_of_the_standard_librarys_reader(table, block):
     content = written(table)
-    frames, quarantine = [], Quarantine()
-    for frame in CsvFiles([source(content)], header=False, block_bytes=block).batches(quarantine):
-        frames.append(frame)
+    quarantine = Quarantine()
+    frames = list(CsvFiles([source(content)], header=False, block_bytes=block).batches(quarantine))
     expected = [record for record in csv.reader(io.StringIO(content.decode(), newline="")) if record]
     assert quarantine.total == 0
     seen = rows(frames)

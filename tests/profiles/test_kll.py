@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from watchpost.profiles.kll import QuantileSketch, capacity, update_together
 
 
@@ -59,14 +60,13 @@ def streams(draw: st.DrawFn, most: int = 20_000) -> np.ndarray:
     rng = np.random.default_rng(draw(seeds))
     n = draw(st.integers(0, most))
     kind = draw(st.sampled_from(["normal", "few values", "sorted", "reversed", "heavy tail"]))
-    values = {
+    return {
         "normal": lambda: rng.normal(size=n),
         "few values": lambda: rng.integers(0, 5, n).astype(float),
         "sorted": lambda: np.sort(rng.normal(size=n)),
         "reversed": lambda: -np.sort(rng.normal(size=n)),
         "heavy tail": lambda: rng.standard_cauchy(n),
     }[kind]()
-    return values
 
 
 def test_capacities_are_those_of_the_contract():

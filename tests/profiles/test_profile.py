@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from watchpost.data.csv import CsvFiles
 from watchpost.data.quarantine import Quarantine
 from watchpost.data.sources import find_sources
@@ -43,7 +44,9 @@ cells = {
     pl.Int64: st.integers(-(2**40), 2**40),
     pl.Float64: st.floats(-1e6, 1e6, allow_subnormal=False),
     pl.Boolean: st.booleans(),
-    pl.String: st.one_of(words, number_texts, st.sampled_from(["true", "false", "NaN", ".5", "1E5", "- 3", " 7", "  7"])),
+    pl.String: st.one_of(
+        words, number_texts, st.sampled_from(["true", "false", "NaN", ".5", "1E5", "- 3", " 7", "  7"])
+    ),
 }
 
 
@@ -213,7 +216,9 @@ def test_the_services_statistics_are_reproduced(shared):
         a, b = mine.numeric, its.numeric
         assert a.buckets == b.buckets
         assert a.sketch == b.sketch
-        for x, y in zip((a.mean, a.sum, a.std_dev, a.min, a.max), (b.mean, b.sum, b.std_dev, b.min, b.max), strict=True):
+        for x, y in zip(
+            (a.mean, a.sum, a.std_dev, a.min, a.max), (b.mean, b.sum, b.std_dev, b.min, b.max), strict=True
+        ):
             assert x == pytest.approx(y, rel=1e-12)
 
 

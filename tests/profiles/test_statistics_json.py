@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from watchpost.errors import MalformedBaseline
@@ -21,6 +21,8 @@ from watchpost.profiles.statistics import (
     Statistics,
 )
 from watchpost.profiles.statistics_json import parse_statistics, write_statistics
+
+UNHURRIED = settings(deadline=None)  # a busy machine is no fault of the code
 
 GOLDEN = (
     "x9/baseline_statistics.json",
@@ -71,11 +73,13 @@ tables = st.builds(
 )
 
 
+@UNHURRIED
 @given(tables)
 def test_what_is_written_is_read_back_the_same(table):
     assert parse_statistics(write_statistics(table), "statistics.json") == table
 
 
+@UNHURRIED
 @given(st.floats())
 def test_java_notation_of_a_number_is_that_number(number):
     read = float(java_double(number))
@@ -89,11 +93,13 @@ json_values = st.recursive(
 )
 
 
+@UNHURRIED
 @given(json_values)
 def test_pretty_text_means_the_same_as_its_tree(tree):
     assert json.loads(pretty(tree)) == tree
 
 
+@UNHURRIED
 @given(st.dictionaries(st.text(min_size=1).map("x-".__add__), json_values, max_size=3))
 def test_unknown_fields_come_back_at_their_places(extra):
     file = {
@@ -220,6 +226,7 @@ def test_text_that_is_no_statistics_is_refused_as_such(text):
         parse_statistics(text, "s")
 
 
+@UNHURRIED
 @given(st.binary(max_size=40) | st.text(max_size=40))
 def test_no_text_whatever_ends_in_another_error(text):
     with pytest.raises(MalformedBaseline):

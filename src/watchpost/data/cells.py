@@ -20,7 +20,7 @@ _WHOLE_CELL = re.compile(r"[-+]?[0-9]+")
 
 
 def typed_text(frame: pl.DataFrame) -> pl.DataFrame:
-    """Columns of raw text (null is an empty cell) as typed columns; what fits no number type stays, as do other dtypes."""
+    """Columns of raw text (null is an empty cell) as typed columns; what fits no number type stays as it is."""
     return pl.DataFrame([typed_text_column(c) if c.dtype == pl.String else c for c in frame], height=frame.height)
 
 

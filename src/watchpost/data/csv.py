@@ -24,6 +24,8 @@ from watchpost.errors import UnreadableSource
 _BLOCK = 16 << 20  # bytes read at once
 _COUNTED = 1_000  # more different values than anybody counts by their text (profiles.values.LIMIT)
 _LONGEST_RECORD = 64  # lines a quoted field may span; an unclosed quote would otherwise swallow the rest of the file
+_LONGEST_LINE = 64 << 20  # bytes; without a bound, a file without line ends would fill the memory
+_STRIDE = 1 << 18  # bytes looked at in one go, so that every pass over them stays inside a core's own cache
 _BOM = b"\xef\xbb\xbf"
 _WIDE_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _OTHER_DELIMITERS = ";\t|"
@@ -122,24 +124,29 @@ def _blocks(stream: IO[bytes], name: str, size: int) -> Iterator[_Block]:
             if chunk.startswith(_WIDE_BOMS) or b"\0" in chunk[:1024]:
                 raise UnreadableSource(name, "it holds zero bytes or a UTF-16 mark", "Save it as UTF-8 text")
             chunk = chunk.removeprefix(_BOM)
-        data = rest + chunk
         if not chunk:
-            if data.strip(b"\r\n"):
-                yield _Block(data.rstrip(b"\r\n") + b"\n", line, cut_off=not data.endswith(b"\n"))
+            data = rest.rstrip(b"\r\n")
+            if data:
+                yield _Block(data + b"\n", line, cut_off=not rest.endswith(b"\n"))
             return
-        end = _cut(data)
-        if end:
-            yield _Block(data[:end], line)
-            line += data.count(b"\n", 0, end)
-        rest = data[end:]
+        end = _cut(chunk, quotes_open=rest.count(b'"') % 2 == 1)
+        if not end:
+            rest += chunk
+            if len(rest) > _LONGEST_LINE:
+                raise UnreadableSource(name, f"line {line} is longer than {_LONGEST_LINE >> 20} MiB, so it is no CSV")
+            continue
+        data = b"".join((rest, memoryview(chunk)[:end]))
+        yield _Block(data, line)
+        line += _count(data, b"\n")
+        rest = chunk[end:]
 
 
-def _cut(data: bytes) -> int:
-    """End of the last whole line with an even number of quotes before it; of the last line when there is none near."""
+def _cut(data: bytes, *, quotes_open: bool) -> int:
+    """End of the last line with an even number of quotes before it; of the last line when there is none near."""
     last = end = data.rfind(b"\n") + 1
-    if b'"' not in data:
+    if b'"' not in data and not quotes_open:
         return end
-    quotes = data.count(b'"', 0, end)
+    quotes = quotes_open + data.count(b'"', 0, end)
     for _ in range(_LONGEST_RECORD):
         if quotes % 2 == 0 or not end:
             return end
@@ -217,12 +224,8 @@ class _Parser:
         floats = [c for c, dtype in self._schema.items() if dtype == pl.Float64]
         if not floats:
             return True
-        dots = np.flatnonzero(view == ord("."))
         cells = len(floats) * frame.height - int(frame.select(pl.col(floats).null_count()).sum_horizontal().item())
-        if len(dots) != cells + self._dots_in_text(frame):
-            return False
-        digits_beside = (view[dots - 1] - ord("0") < 10) & (view[np.minimum(dots + 1, len(view) - 1)] - ord("0") < 10)
-        return bool(digits_beside.all())
+        return _dots_between_digits(view) == cells + self._dots_in_text(frame)
 
     def _dots_in_text(self, frame: pl.DataFrame) -> int:
         texts = frame.select(pl.col(pl.String).str.count_matches(".", literal=True).sum())
@@ -291,7 +294,22 @@ def _is_utf8(raw: bytes) -> bool:
 
 
 def _count(data: bytes, byte: bytes) -> int:
-    return int(np.count_nonzero(np.frombuffer(data, dtype=np.uint8) == byte[0]))
+    view = np.frombuffer(data, dtype=np.uint8)
+    return sum(int(np.count_nonzero(view[i : i + _STRIDE] == byte[0])) for i in range(0, len(view), _STRIDE))
+
+
+def _dots_between_digits(view: NDArray[np.uint8]) -> int:
+    """How many dots there are, or -1 when one of them does not stand between digits."""
+    dots = 0
+    for start in range(1, len(view) - 1, _STRIDE):
+        end = min(start + _STRIDE, len(view) - 1)
+        dot = view[start:end] == ord(".")
+        digit = view[start - 1 : end + 1] - ord("0") < 10
+        count = int(np.count_nonzero(dot))
+        if np.count_nonzero(dot & digit[:-2] & digit[2:]) != count:
+            return -1
+        dots += count
+    return -1 if view[0] == ord(".") or view[-1] == ord(".") else dots
 
 
 def _free_of_leading_blanks(view: NDArray[np.uint8], delimiter: int) -> bool:

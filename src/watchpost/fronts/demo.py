@@ -56,8 +56,10 @@ def resale_prices(rng: np.random.Generator, months: int = 48, sales_per_month: i
     storey, model = _pick(rng, list(_STOREYS.values()), n), _pick(rng, list(_FLAT_MODELS.values()), n)
     _, mean_area, spread = (np.array(column) for column in zip(*_FLAT_TYPES.values(), strict=True))
     area = np.round(rng.normal(mean_area[kind], spread[kind]))
-    started = np.minimum(1968 + (rng.beta(2.2, 1.6, n) * 52).astype(np.int64), _FIRST_YEAR - 1)
-    lease = np.round(99 - (_FIRST_YEAR + month / 12 - started), 1)
+    # The oldest blocks are pulled down year by year, so that flats on the market stay between 1 and 53 years old.
+    oldest, newest = 1968 + month // 12, _FIRST_YEAR - 1
+    started = oldest + (rng.beta(2.2, 1.6, n) * (newest - oldest + 1)).astype(np.int64)
+    lease = np.round(99 - (_FIRST_YEAR + month // 12 - started) - month % 12 / 12, 1)
     level = 1 + _RISE * np.clip((month - _RISE_FROM) / _RISE_MONTHS, 0, 1)
     place = np.array([factor for _, factor in _TOWNS.values()])[town]
     price = 4900 * area * place * level * (0.45 + 0.55 * lease / 99) * (1 + 0.018 * storey) * rng.lognormal(0, 0.09, n)

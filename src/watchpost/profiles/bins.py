@@ -71,7 +71,7 @@ def _shares_of_values(side: _Distribution | None, values: NDArray[np.float64]) -
 
 
 def _shares_between(side: _Distribution | None, edges: NDArray[np.float64]) -> list[float | None]:
-    """Shares below the first edge, between each two, [lower, upper) but the last one closed, and above the last edge."""
+    """Shares below the first edge, between each two, [lower, upper) but the last closed, and above the last edge."""
     if side is None:
         return [None] * (len(edges) + 1)
     values, shares = side

@@ -2,8 +2,8 @@
 
 Deterministic (no random bits), sequential and mergeable: merged pieces give an equally valid sketch within its bound.
 Which level is compacted when depends only on how many values came, never on the values. So a whole batch is planned
-first, and then every level compacts all its segments, of several columns in one go. Columns of equal length share the plan. The sorted segments of level 0 also
-yield exact counts in given cells, at no second pass.
+first, and then every level compacts all its segments, those of several columns in one go. Columns of equal length share
+the plan. The sorted segments of level 0 also yield exact counts in given cells, at no second pass.
 
 Source: contract 2.2 (level sizes and content verified against files of the service); Karnin, Lang, Liberty 2016,
 arXiv 1603.05346.
@@ -118,7 +118,7 @@ class QuantileSketch:
         self._counted = 0
 
     def update(self, values: Numbers) -> None:
-        """Add finite values, shape (n,), in order (int32 sorts twice as fast as float64). The array is read during the call only."""
+        """Add finite values, shape (n,), in order; int32 sorts twice as fast as float64. The array is not kept."""
         update_together([self], [values])
 
     def history(self) -> tuple[tuple[int, int, int], ...]:

@@ -12,29 +12,35 @@ from watchpost.data.quarantine import Quarantine
 from watchpost.profiles.cells import quantile_edges
 from watchpost.profiles.column import ColumnProfile, Floats, Numbers
 from watchpost.profiles.kll import update_together
+from watchpost.profiles.pairs import PairTables
 from watchpost.profiles.statistics import Statistics
 
 _TOGETHER = 6  # columns sorted in one call: enough to hide Python's share, few enough to spread over the cores
 
 
 class Profile:
-    """The mergeable state of a table: rows, and one state per column, in order of first appearance.
+    """The mergeable state of a table: rows, one state per column in order of first appearance, perhaps pair tables.
 
     Bounded in memory by the sketches (about 50 kB a column), whatever the number of rows.
     """
 
-    __slots__ = ("columns", "rows")
+    __slots__ = ("columns", "pairs", "rows")
 
-    def __init__(self, rows: int = 0, columns: Mapping[str, ColumnProfile] | None = None) -> None:
+    def __init__(
+        self, rows: int = 0, columns: Mapping[str, ColumnProfile] | None = None, pairs: PairTables | None = None
+    ) -> None:
         self.rows = rows
         self.columns: dict[str, ColumnProfile] = dict(columns or {})
+        self.pairs = pairs
 
     def merge(self, other: "Profile") -> "Profile":
         """Both tables as one, row counts added and columns matched by name; neither part changes.
 
-        A column that one part lacks counts as missing in all of that part's rows.
+        A column that one part lacks counts as missing in all of that part's rows. Pair tables are kept when both have
+        them. Raises: ValueError when the parts were counted in different cells.
         """
-        merged = Profile(self.rows + other.rows, self.columns)
+        pairs = self.pairs.merge(other.pairs) if self.pairs is not None and other.pairs is not None else None
+        merged = Profile(self.rows + other.rows, self.columns, pairs)
         for name, column in other.columns.items():
             merged.columns[name] = merged.columns[name].merge(column) if name in merged.columns else column
         return merged
@@ -50,16 +56,17 @@ def profile(
     baseline: Statistics | None = None,
     quarantine: Quarantine | None = None,
     threads: int | None = None,
+    pairs: bool = False,
 ) -> Profile:
     """Profile a table in one pass.
 
     Args: dataset: the table. baseline: when given, values are also counted exactly in the cells of its quantiles.
     quarantine: where unreadable records go. threads: workers; None lets the machine decide. The result does not depend
-    on it.
+    on it. pairs: also count every two features together (`PairTables`); needs a baseline.
     Raises: InputError where the source as a whole cannot be read.
     """
     edges = _cells(baseline)
-    result = Profile()
+    result = Profile(pairs=PairTables.of(baseline) if pairs and baseline is not None else None)
     with (
         ThreadPoolExecutor(max_workers=threads or pl.thread_pool_size(), thread_name_prefix="profile") as pool,
         closing(_ahead(dataset.batches(quarantine or Quarantine()))) as batches,
@@ -70,6 +77,8 @@ def profile(
                 if name not in result.columns:
                     result.columns[name] = ColumnProfile(name, edges.get(name))
             _update([result.columns[series.name] for series in batch], batch, pool)
+            if result.pairs is not None:
+                result.pairs.update(batch)
     return result
 
 

@@ -58,7 +58,8 @@ class Sketch:
         items = np.concatenate(self.levels) if self.levels else np.empty(0)
         weights = np.concatenate([np.full(len(v), 2.0**h) for h, v in enumerate(self.levels)]) if self.levels else items
         values, inverse = np.unique(items, return_inverse=True)
-        return values, np.bincount(inverse, weights=weights, minlength=len(values))
+        totals = np.bincount(inverse, weights=weights, minlength=len(values))
+        return values, totals.astype(np.float64, copy=False)
 
     @property
     def weight(self) -> int:
