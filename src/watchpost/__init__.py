@@ -23,7 +23,12 @@ __all__ = ["Baseline", "Report", "WatchpostError", "check", "open_dataset", "sug
 
 
 def suggest_baseline(
-    data: object, *, format: str | None = None, header: bool = True, delimiter: str | None = None, monitor: str = "data_quality"
+    data: object,
+    *,
+    format: str | None = None,
+    header: bool = True,
+    delimiter: str | None = None,
+    monitor: str = "data_quality",
 ) -> "Baseline":
     """Learn a baseline, statistics and constraints, from data that is known to be good.
 

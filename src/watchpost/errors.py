@@ -16,7 +16,8 @@ WatchpostError                    code: what a program matches on; never renamed
     └── WrongFamily               a member's `plugin` is not of the family's type
 ```
 
-A record that cannot be read is no error: it is quarantined and counted (`watchpost.data.quarantine`), and the run goes on.
+A record that cannot be read is no error: it is quarantined and counted (`watchpost.data.quarantine`), and the run
+goes on.
 """
 
 from difflib import get_close_matches

@@ -1,0 +1,1 @@
+"""Feature attribution: explainers, global attributions, and how far their order moved."""

@@ -1,0 +1,1 @@
+"""Bias: pre- and post-training metrics between groups of people."""

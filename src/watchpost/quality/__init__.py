@@ -1,0 +1,1 @@
+"""Model quality: regression, binary and multiclass metrics from mergeable counts."""
