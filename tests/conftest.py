@@ -3,6 +3,11 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says something about the machine, and nothing about the law.
+settings.register_profile("watchpost", deadline=None)
+settings.load_profile("watchpost")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

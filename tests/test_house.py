@@ -35,10 +35,9 @@ def families() -> dict[str, Family[object]]:
 def project_files() -> list[Path]:
     """Every text file that belongs to the project, as opposed to what was made or downloaded beside it."""
     kept = [p for folder in ("src", "tests", "docs", "benchmarks", ".ci") for p in (ROOT / folder).rglob("*")]
-    kept += [p for p in ROOT.iterdir() if p.name != ".git"]
-    made = {"__pycache__", "data"}
-    files = [p for p in kept if p.is_file() and not made & set(p.relative_to(ROOT).parts[:-1])]
-    return [p for p in files if b"\0" not in p.read_bytes()[:4096]]
+    measured = ROOT / "benchmarks" / "data"
+    files = [p for p in (*kept, *ROOT.iterdir()) if p.is_file() and p.name != ".git" and measured not in p.parents]
+    return [p for p in files if p.suffix != ".pyc" and b"\0" not in p.read_bytes()[:4096]]
 
 
 # --- the package ----------------------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ def read(folder: Path, data: bytes) -> tuple[pl.DataFrame, Quarantine]:
 
 
 @settings(deadline=None)
-@given(st.lists(st.dictionaries(names, scalars, max_size=4), min_size=1, max_size=8))
+@given(st.lists(st.dictionaries(names, scalars, min_size=1, max_size=4), min_size=1, max_size=8))
 def test_every_cell_is_found_again_as_its_own_text(tmp_path_factory, rows):
     data = "".join(json.dumps(row) + "\n" for row in rows).encode()
     frame, quarantine = read(tmp_path_factory.mktemp("j"), data)
@@ -87,6 +87,8 @@ def test_kinds_decide_the_dtype(values, dtype):
         (b'"x"', "not an object"),
         (b'{"a":1,"a":2}', "duplicate key"),
         (b'{"a":"\xff"}', "invalid UTF-8"),
+        (b"{}", "empty record"),
+        (b'{"a":[]}', "empty record"),
         (b'{"a":NaN}', "not JSON"),
         (b'{"a":-Infinity}', "not JSON"),
         (b'{"a":1e999}', "not JSON"),

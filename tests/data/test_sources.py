@@ -90,10 +90,7 @@ def test_every_line_keeps_its_file_and_number_at_any_block_size(tmp_path, size):
         ("c", 1, b"five\r"),
         ("c", 2, b"six"),
     ]
-    if size >= 3:  # a byte order mark that is read in two pieces is not looked for
-        assert blocks(tmp_path, Quarantine(), size=size) == expected
-    else:
-        assert blocks(tmp_path, Quarantine(), size=size)[1:] == expected[1:]
+    assert blocks(tmp_path, Quarantine(), size=size) == expected
 
 
 def test_a_line_beyond_all_measure_is_quarantined_and_the_rest_is_read(tmp_path):
@@ -114,7 +111,7 @@ def test_a_broken_off_archive_is_quarantined_beside_whole_ones(tmp_path):
 
 def test_a_single_unreadable_file_is_an_error(tmp_path):
     (tmp_path / "a.gz").write_bytes(gzip.compress(b"hello")[:12])
-    with pytest.raises(UnreadableSource, match="a.gz"):
+    with pytest.raises(UnreadableSource, match=r"a\.gz"):
         blocks(tmp_path, Quarantine())
 
 
@@ -137,9 +134,9 @@ def bucket() -> Iterator[str]:
 def put(endpoint: str, objects: dict[str, bytes]) -> None:
     from urllib.request import Request, urlopen
 
-    urlopen(Request(f"{endpoint}/data", method="PUT")).close()
-    for key, body in objects.items():
-        urlopen(Request(f"{endpoint}/data/{key}", data=body, method="PUT")).close()
+    plain = {"Content-Type": "application/octet-stream"}
+    for path, body in {"data": b"", **{f"data/{key}": body for key, body in objects.items()}}.items():
+        urlopen(Request(f"{endpoint}/{path}", data=body, headers=plain, method="PUT"), timeout=20).close()
 
 
 def test_objects_are_found_by_key_prefix_and_wildcard_and_read_like_files(bucket):

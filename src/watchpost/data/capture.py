@@ -9,6 +9,7 @@ import polars as pl
 
 from watchpost.data.cells import Scalar, frame_of, typed_text
 from watchpost.data.envelopes import CapturedSide, CaptureRecord, decode_capture
+from watchpost.data.flatten import require_cells
 from watchpost.data.identifiers import RepeatedIds
 from watchpost.data.jsonl import name_of
 from watchpost.data.lines import BLOCK_BYTES, LineBlock, line_blocks
@@ -124,7 +125,11 @@ def _read_exactly(block: LineBlock, window: _Window, quarantine: Quarantine) -> 
             continue
         try:
             record = decode_capture(line)
-            rows.extend(_rows(record, index))
+            found = _rows(record, index)
+            for row in found:
+                if not row.cells:
+                    require_cells(row.members)
+            rows.extend(found)
         except RecordError as fault:
             _set_aside(quarantine, block, index, fault)
         else:

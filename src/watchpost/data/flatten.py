@@ -31,6 +31,12 @@ def flatten_record(record: Mapping[str, object]) -> dict[str, Scalar]:
     return flat
 
 
+def require_cells(flat: Mapping[str, Scalar]) -> None:
+    """Raises RecordError for a record without any cell: a table has no row for it."""
+    if not flat:
+        raise RecordError("empty record", "it has no member with a value")
+
+
 def flatten_into(flat: dict[str, Scalar], name: str, value: object) -> None:
     """Adds one value under its name, or the cells of a nested one. Raises: RecordError."""
     for path, scalar in _cells(name, value, 0):

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 
 from watchpost.data.cells import Scalar, frame_of
-from watchpost.data.flatten import flatten_record
+from watchpost.data.flatten import flatten_record, require_cells
 from watchpost.data.lines import LineBlock, line_blocks
 from watchpost.data.quarantine import Quarantine
 from watchpost.data.records import RecordError, decode_json, decode_objects
@@ -110,7 +110,9 @@ def _rows(block: LineBlock, quarantine: Quarantine) -> list[dict[str, Scalar]]:
 def _flat(value: object) -> dict[str, Scalar]:
     if not isinstance(value, dict):
         raise RecordError("not an object", f"expected {{...}}, found {_kind(value)}")
-    return flatten_record(value)
+    flat = flatten_record(value)
+    require_cells(flat)
+    return flat
 
 
 def _kind(value: object) -> str:

@@ -70,7 +70,7 @@ class Source:
             buffered = io.BufferedReader(raw, buffer_size=1 << 20)
             if buffered.peek(2)[:2] != _GZIP_MAGIC:
                 return buffered
-            return io.BufferedReader(gzip.GzipFile(fileobj=buffered), buffer_size=1 << 16)
+            return io.BufferedReader(_Gunzip(buffered), buffer_size=1 << 16)
         except OSError as error:
             raise UnreadableSource(self.name, str(error), "Check the path and its permissions") from error
 
@@ -93,6 +93,20 @@ class Source:
             return _ObjectStream(open_reader(self.store, self.key, buffer_size=1 << 22))
         except (BaseError, FileNotFoundError) as error:
             raise OSError(str(error)) from error
+
+
+class _Gunzip(gzip.GzipFile):
+    """The content of a compressed stream; closing it closes the stream, which GzipFile alone leaves open."""
+
+    def __init__(self, compressed: io.BufferedReader) -> None:
+        super().__init__(fileobj=compressed)
+        self._compressed = compressed
+
+    def close(self) -> None:
+        try:
+            super().close()
+        finally:
+            self._compressed.close()
 
 
 class _ObjectStream(io.RawIOBase):

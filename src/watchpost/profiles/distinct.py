@@ -38,17 +38,17 @@ def xxhash64(texts: pl.Series) -> Hashes:
 
     Strings of one length are hashed together: the loops below run over a string's words, not over strings.
     """
+    lengths = texts.str.len_bytes().to_numpy()
+    order = np.argsort(lengths, kind="stable")
+    joined = np.frombuffer((texts.gather(order).str.join("").item() or "").encode(), dtype=np.uint8)
     hashes = np.empty(len(texts), dtype=np.uint64)
-    lengths = texts.str.len_bytes()
-    for length in lengths.unique().to_list():
-        group = lengths == length
-        joined = texts.filter(group).str.join("").item().encode()
-        data = np.frombuffer(joined, dtype=np.uint8).reshape(-1, length) if length else _NOTHING
-        hashes[group.to_numpy()] = _hash_equal_lengths(data)
+    start = 0
+    for rows in np.split(order, np.flatnonzero(np.diff(lengths[order])) + 1):
+        length = int(lengths[rows[0]]) if len(rows) else 0
+        end = start + length * len(rows)
+        hashes[rows] = _hash_equal_lengths(joined[start:end].reshape(len(rows), length))
+        start = end
     return hashes
-
-
-_NOTHING = np.empty((1, 0), dtype=np.uint8)
 
 
 def _hash_equal_lengths(data: NDArray[np.uint8]) -> Hashes:
