@@ -52,4 +52,10 @@ def test_many_ids_are_estimated_within_five_standard_errors():
 def test_the_hash_never_changes():
     """Stored counters must merge with new ones: values of this implementation, pinned."""
     some = ["", "a", "feca1ab1-8025-47e3-8f6a-99e3fdd7b8d9", "ü", "x" * 65]
-    assert [hex(h) for h in hash_ids(pl.Series(some))] == ["0x0", "0x8db5874da05ddd7", "0x9d76a061bc89cde", "0x60b572119fcfcd21", "0x84d473042dce2ab9"]
+    assert [hex(h) for h in hash_ids(pl.Series(some))] == [
+        "0x0",
+        "0x8db5874da05ddd7",
+        "0x9d76a061bc89cde",
+        "0x60b572119fcfcd21",
+        "0x84d473042dce2ab9",
+    ]

@@ -235,3 +235,26 @@ def test_distinct_counts_of_pieces_equal_the_whole_beyond_the_exact_limit(seed, 
     whole = profiled(pl.DataFrame({"x": column})).statistics().features[0]
     assert (merged.distinct, merged.categories, merged.classes) == (whole.distinct, whole.categories, whole.classes)
     assert whole.distinct == pytest.approx(column.n_unique(), rel=0.2)
+
+
+@settings(max_examples=12)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([3, 300, 5_000]),
+    st.lists(st.sampled_from(["true", "12", "4.5", "", "NaN", "new"]), max_size=4),
+)
+def test_large_batches_that_repeat_themselves_are_counted_like_small_ones(seed, pool, strangers):
+    """Batches large enough for texts to be remembered, with truth values, numbers and new words among them."""
+    rng = np.random.default_rng(seed)
+    words = [f"w{i}" for i in range(pool)] + ["true", "false"]
+    columns = [pl.Series("x", np.array(words, dtype=object)[rng.integers(0, len(words), 60_000)], dtype=pl.String)]
+    columns += [columns[0].shuffle(seed=1), pl.concat([columns[0], pl.Series("x", strangers, dtype=pl.String)])]
+    large = profiled(*(column.to_frame() for column in columns)).statistics().features[0]
+    whole = pl.concat(columns)
+    small = profiled(*(whole[i : i + 20_000].to_frame() for i in range(0, len(whole), 20_000))).statistics().features[0]
+    assert exact(large) == exact(small)
+    if large.numeric is not None:
+        assert large.numeric.sketch == small.numeric.sketch
+    if large.categories is not None:
+        counts = whole.value_counts(name="rows")
+        assert large.categories == dict(zip(counts["x"], counts["rows"], strict=True))

@@ -2,8 +2,8 @@
 
 A block is parsed by polars in one go when it is certain that this gives what reading cell by cell would give: no record
 has too few or too many fields, and every cell of a column read as numbers has the class its dtype promises. Where that
-is not certain, the columns are read as text, to be classified cell by cell later. Where a record is broken, the block is
-read record by record. Which way a block went never shows in the result.
+is not certain, the columns are read as text, to be classified cell by cell later. Where a record is broken, the block
+is read record by record. Which way a block went never shows in the result.
 """
 
 import csv

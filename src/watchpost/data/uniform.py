@@ -11,18 +11,18 @@ outcome is the same, only later.
 import re
 from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
 
 from watchpost.data.cells import FRACTIONAL, typed_text
 from watchpost.data.envelopes import decode_capture
+from watchpost.data.lines import count_controls
 from watchpost.data.names import positional_names
 from watchpost.data.records import RecordError
 
 _VARIABLE_KEYS = frozenset(("data", "eventId", "inferenceId", "inferenceTime"))
 _HOLE = "\0"
 _LINE_END = re.compile(r"(?:\\r)?\\n$")
-_SAMPLE = 32  # rows that decide the columns' types before the whole block is tried
+_SAMPLE = 16  # rows that decide the columns' types before the whole block is tried
 # Cells of these patterns, or empty ones, are read as numbers at once: any 18 digits fit into Int64, and polars reads no
 # fraction with a blank after its sign, which the contract allows.
 _WHOLE_PATTERN = "(?:[-+]?[0-9]{1,18})?"
@@ -60,7 +60,7 @@ def read_uniform(data: bytes, lines: int) -> UniformBlock | None:
         return None
     template = _template(head)
     # Each line's newline is the only control character: JSON allows none inside a string, and none is needed outside.
-    if template is None or int(np.count_nonzero(np.frombuffer(data, np.uint8) < 32)) != lines:
+    if template is None or count_controls(data) != lines:
         return None
     variables = _take_apart(data, lines, template.text)
     if variables is None:
@@ -114,37 +114,41 @@ def _take_apart(data: bytes, lines: int, template: str) -> list[pl.Series] | Non
         fields = pl.read_csv(data, has_header=False, separator="{", quote_char=None, infer_schema=False)
     except _POLARS_REFUSES:
         return None
-    if fields.shape != (lines, len(pieces)):
+    if fields.shape != (lines, len(pieces)) or not _constants_hold(fields, pieces):
         return None
     variables: list[pl.Series] = []
     for piece, field in zip(pieces, fields, strict=True):
-        if _HOLE not in piece:
-            if not _all_equal(field, piece):
+        if _HOLE in piece:
+            between = _between(field, piece.split(_HOLE))
+            if between is None:
                 return None
-            continue
-        found = _between(field, piece.split(_HOLE))
-        if found is None:
-            return None
-        variables.extend(found)
-    escaped = any(v.str.contains(mark, literal=True).any() for v in variables for mark in ('"', "\\"))
-    return None if escaped else variables
+            variables.extend(between)
+    # Escapes were only let pass inside the template, so a variable must hold none; nor a quote, which would end it.
+    marks = ('"', "\\") if b"\\" in data else ('"',)
+    found = [pl.lit(v).str.contains(mark, literal=True).any() for v in variables for mark in marks]
+    return None if any(pl.select(check.alias(str(i)) for i, check in enumerate(found)).row(0)) else variables
 
 
-def _all_equal(field: pl.Series, text: str) -> bool:
-    return field.null_count() == field.len() if not text else field.null_count() == 0 and bool((field == text).all())
+def _constants_hold(fields: pl.DataFrame, pieces: list[str]) -> bool:
+    """Whether the fields without a variable are the template's in every line; polars reads an empty field as null."""
+    checks = []
+    for name, piece in zip(fields.columns, pieces, strict=True):
+        if not piece:
+            checks.append(pl.col(name).is_null().all())
+        else:
+            checks.append(pl.col(name).null_count() == 0)
+            if _HOLE not in piece:
+                checks.append((pl.col(name) == piece).all())
+    return all(fields.select(check.alias(str(i)) for i, check in enumerate(checks)).row(0))
 
 
 def _between(field: pl.Series, literals: list[str]) -> list[pl.Series] | None:
-    """What lies between the literals, which must start, part and end every cell."""
-    first, last = literals[0], literals[-1]
-    shortest = len(first.encode()) + len(last.encode())
-    fits = field.str.starts_with(first) & field.str.ends_with(last) & (field.str.len_bytes() >= shortest)
-    if field.null_count() or not fits.all():
-        return None
-    rest = field.str.strip_prefix(first) if first else field
-    rest = rest.str.strip_suffix(last) if last else rest
+    """What lies between the literals, which must start, part and end every cell; the cells hold no null."""
+    rest = _stripped(field, literals[0], literals[-1])
     variables = []
     for literal in literals[1:-1]:
+        if rest is None:
+            return None
         # A literal starts with the quote that ends the variable before it. Offsets are in bytes, hence binary slices.
         parted = pl.DataFrame({"rest": rest}).select(
             pl.col("rest").cast(pl.Binary), quote=pl.col("rest").str.find('"', literal=True)
@@ -155,27 +159,43 @@ def _between(field: pl.Series, literals: list[str]) -> list[pl.Series] | None:
             variable=pl.col("rest").bin.slice(0, pl.col("quote")).cast(pl.String),
             rest=pl.col("rest").bin.slice(pl.col("quote")).cast(pl.String),
         )
-        if not parted["rest"].str.starts_with(literal).all():
-            return None
         variables.append(parted["variable"])
-        rest = parted["rest"].str.strip_prefix(literal)
-    return [*variables, rest]
+        rest = _stripped(parted["rest"], literal, "")
+    return None if rest is None else [*variables, rest]
+
+
+def _stripped(cells: pl.Series, prefix: str, suffix: str) -> pl.Series | None:
+    """The cells without prefix and suffix; None if any lacks one, for then fewer bytes went than from all cells."""
+    stripped = pl.select(cells=cells, rest=pl.lit(cells).str.strip_prefix(prefix).str.strip_suffix(suffix))
+    before, after = stripped.select(pl.all().str.len_bytes().cast(pl.Int64).sum()).row(0)
+    gone = len(prefix.encode()) + len(suffix.encode())
+    return stripped["rest"] if before - after == gone * len(cells) else None
 
 
 def _read_rows(sides: list[pl.Series]) -> pl.DataFrame | None:
-    """CSV payloads side by side as typed columns; None when a row is empty or the rows differ in width."""
-    if any((side.str.len_bytes() == 0).any() for side in sides):
-        return None
-    rows = pl.select(pl.concat_str(sides, separator=",")).to_series() if len(sides) > 1 else sides[0]
-    table: bytes = rows.str.join("\n").item().encode()
+    """CSV payloads side by side as typed columns; None when a payload is empty or a side's rows differ in width."""
+    columns: list[pl.Series] = []
+    for rows in sides:
+        frame = None if (rows.str.len_bytes() == 0).any() else _read_side(rows)
+        if frame is None:
+            return None
+        columns.extend(frame)
+    return pl.DataFrame([c.alias(n) for c, n in zip(columns, positional_names(len(columns)), strict=True)])
+
+
+def _read_side(rows: pl.Series) -> pl.DataFrame | None:
     sample = rows.head(_SAMPLE).str.split(",").to_list()
     width = len(sample[0])
+    commas_agree = (pl.lit(rows).str.count_matches(",", literal=True) == width - 1).all()
+    if width == 1:
+        return typed_text(rows.to_frame()) if pl.select(commas_agree).item() else None
+    table: bytes = rows.str.join("\n").cast(pl.Binary).item()
     patterns = [_pattern(column) for column in zip(*sample, strict=False)]
     if len(patterns) == width and rows.str.contains(f"^{','.join(patterns)}$").all():
         frame = _read_table(table, [_DTYPE_OF[p] for p in patterns], len(rows))
         if frame is not None and all(c.is_finite().all() for c in frame if c.dtype == pl.Float64):
             return typed_text(frame)
-    if not (rows.str.count_matches(",", literal=True) == width - 1).all():
+    if not pl.select(commas_agree).item():
         return None
     frame = _read_table(table, [pl.String()] * width, len(rows))
     return None if frame is None else typed_text(frame)

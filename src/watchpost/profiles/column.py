@@ -13,6 +13,7 @@ from watchpost.profiles import classes
 from watchpost.profiles.baseline_json import java_double
 from watchpost.profiles.kll import QuantileSketch
 from watchpost.profiles.moments import Moments
+from watchpost.profiles.seen import WORTH_ROWS, SeenTexts
 from watchpost.profiles.statistics import Bucket, ClassCounts, FeatureStatistics, NumericStatistics, Sketch
 from watchpost.profiles.values import LIMIT, DistinctValues
 
@@ -31,7 +32,7 @@ class ColumnProfile:
     Args: edges: cells of a baseline to count in (`QuantileSketch`).
     """
 
-    __slots__ = ("classes", "moments", "name", "quantiles", "values")
+    __slots__ = ("_seen", "classes", "moments", "name", "quantiles", "values")
 
     def __init__(self, name: str, edges: Floats | None = None) -> None:
         self.name = name
@@ -39,6 +40,7 @@ class ColumnProfile:
         self.moments = Moments()
         self.quantiles = QuantileSketch(edges)
         self.values = DistinctValues()
+        self._seen: SeenTexts | None = None
 
     def update(self, cells: pl.Series) -> Numbers | None:
         """Add the cells of one batch, except to the quantile sketch.
@@ -126,6 +128,10 @@ class ColumnProfile:
 
     def _update_text(self, cells: pl.Series) -> Floats | None:
         """Add raw text cells, each by its class; at least one."""
+        if self._seen is not None:
+            cells = self._add_seen(self._seen, cells)
+            if not len(cells):
+                return None
         frame = cells.to_frame()
         probe = frame.head(_PROBE)
         if probe.to_series().n_unique() > LIMIT and probe.select(classes.may_be_numeric(_CELL).any()).item():
@@ -142,6 +148,16 @@ class ColumnProfile:
             return self._add_number_texts(frame)
         self._add_words(words.filter(~(kinds["integral"] | kinds["fractional"])))
         return self._add_number_texts(frame.filter(classes.is_numeric(_CELL))) if integral + fractional else None
+
+    def _add_seen(self, seen: SeenTexts, cells: pl.Series) -> pl.Series:
+        """Add the cells whose text is remembered; returns the others, in order."""
+        texts, _, unknown = seen.look_up(cells)
+        # Truth values are counted texts always: two texts cannot have made the counts overflow.
+        booleans = texts.get("true", 0) + texts.get("false", 0)
+        self._count(ClassCounts(boolean=booleans, string=len(cells) - len(unknown) - booleans))
+        if self.values.counts is not None:
+            self.values.add(texts)
+        return unknown
 
     def _update_many_texts(self, frame: pl.DataFrame) -> Floats | None:
         """The same for a batch of many different texts, cell by cell: counting them all first would cost more."""
@@ -166,14 +182,23 @@ class ColumnProfile:
 
     def _add_words(self, words: pl.DataFrame) -> None:
         """Add text cells that are no numbers: columns `cell` (distinct) and `rows`."""
+        rows = int(words["rows"].sum())
         booleans = int(words.filter(classes.is_boolean(_CELL))["rows"].sum())
-        self._count(ClassCounts(boolean=booleans, string=int(words["rows"].sum()) - booleans))
+        self._count(ClassCounts(boolean=booleans, string=rows - booleans))
         if words.height > LIMIT:
             self.values.forget()
         if self.values.counts is None:
             self.values.sketch.add_texts(words["cell"])
         else:
             self.values.add(dict(zip(words["cell"].to_list(), words["rows"].to_list(), strict=True)))
+        if self._seen is None and rows >= WORTH_ROWS:
+            self._seen = SeenTexts()
+        if self._seen is not None:
+            counted = self.values.counts is not None
+            few = words if counted else words.filter(classes.is_boolean(_CELL))
+            self._seen.remember(few["cell"], counted=True)
+            if not counted:
+                self._seen.remember(words.filter(~classes.is_boolean(_CELL))["cell"], counted=False)
 
     def _add_values(self, values: pl.Series) -> None:
         """Count numbers by their text, or give the counts up when there are too many different ones."""
