@@ -73,7 +73,7 @@ def read(
     file = folder / "capture.jsonl"
     file.write_bytes(data)
     quarantine = Quarantine()
-    batches = list(CaptureFiles(find_sources(file), names=names).batches(quarantine, ids))
+    batches = list(CaptureFiles(find_sources(file), names=names).counting(ids).batches(quarantine))
     return pl.concat(batches) if batches else pl.DataFrame(), quarantine
 
 

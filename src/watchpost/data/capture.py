@@ -37,9 +37,8 @@ class CaptureFiles:
 
     Each side is decoded by its own encoding, and one record may hold many rows; the rows of input and output pair by
     position. CSV cells stand output first, then input, and are named by `names` when the counts agree, else `_c0`,
-    `_c1`, …; JSON keys are names, both sides' united; a key on both sides is the output's, and the input's becomes
-    `endpointInput.<key>`.
-    In a record of one CSV and one JSON side, `names` less the JSON keys name the CSV cells.
+    `_c1` and so on; JSON keys are names, both sides' united; a key on both sides is the output's, and the input's
+    becomes `endpointInput.<key>`. In a record of one CSV and one JSON side, `names` less the JSON keys name the CSV cells.
 
     The width of CSV rows is that of `names` if any row of the first block has it, else the first block's commonest;
     rows of another width are quarantined, and so is a record that cannot be read or whose sides differ in rows.
@@ -52,22 +51,29 @@ class CaptureFiles:
     ) -> None:
         self._sources, self._block_bytes = tuple(sources), block_bytes
         self._names = None if names is None else tuple(distinct_names(names))
+        self._identifiers: RepeatedIds | None = None
 
     @property
     def name(self) -> str:
         """The first source, and how many more there are."""
         return name_of(self._sources)
 
-    def batches(self, quarantine: Quarantine, identifiers: RepeatedIds | None = None) -> Iterator[pl.DataFrame]:
-        """See Dataset.batches. identifiers: counts the id of every readable record of this pass."""
+    def counting(self, identifiers: RepeatedIds) -> "CaptureFiles":
+        """See Identified.counting."""
+        twin = CaptureFiles(self._sources, names=self._names, block_bytes=self._block_bytes)
+        twin._identifiers = identifiers
+        return twin
+
+    def batches(self, quarantine: Quarantine) -> Iterator[pl.DataFrame]:
+        """See Dataset.batches."""
         window = _Window(self._names)
         for block, uniform in self._blocks(quarantine):
             if uniform is not None and window.takes(uniform):
                 ids, frame = uniform.ids, window.named(uniform.frame)
             else:
                 ids, frame = _read_exactly(block, window, quarantine)
-            if identifiers is not None:
-                identifiers.add(ids)
+            if self._identifiers is not None:
+                self._identifiers.add(ids)
             if frame.height:
                 yield frame
 

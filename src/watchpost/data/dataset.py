@@ -1,10 +1,11 @@
 """What every reader offers: a table as a stream of batches."""
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import polars as pl
 
+from watchpost.data.identifiers import RepeatedIds
 from watchpost.data.quarantine import Quarantine
 
 
@@ -35,4 +36,13 @@ class Dataset(Protocol):
         Batches may differ in columns: an absent column means missing cells. Unreadable records go to `quarantine`.
         Raises: InputError where the source as a whole cannot be read.
         """
+        ...
+
+
+@runtime_checkable
+class Identified(Protocol):
+    """A dataset whose records carry ids."""
+
+    def counting(self, identifiers: RepeatedIds) -> Dataset:
+        """The same dataset, which also counts the id of every readable record as it passes."""
         ...

@@ -21,13 +21,18 @@ from watchpost.errors import UnreadableSource
 
 MOST_CELLS = 16_384  # of one record or table: wider than any feature vector seen, and a bound on memory
 DEEPEST = 64
+_SCALARS = frozenset((str, int, float, bool))
 
 
 def flatten_record(record: Mapping[str, object]) -> dict[str, Scalar]:
     """A decoded JSON object as flat cells, in the order of its members. Raises: RecordError."""
     flat: dict[str, Scalar] = {}
     for name, value in record.items():
-        flatten_into(flat, name, value)
+        # Most records are flat already: a plain scalar under a new name needs none of the general way's care.
+        if (value is None or type(value) in _SCALARS) and name not in flat and len(flat) < MOST_CELLS:
+            flat[name] = value  # type: ignore[assignment]  # mypy does not narrow by membership of a type
+        else:
+            flatten_into(flat, name, value)
     return flat
 
 

@@ -7,7 +7,8 @@ import polars as pl
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from watchpost.data.dataset import Dataset
+from watchpost.data.dataset import Dataset, Identified
+from watchpost.data.identifiers import RepeatedIds
 from watchpost.data.quarantine import Quarantine
 
 
@@ -20,6 +21,11 @@ class _Watched:
     @property
     def name(self) -> str:
         return self._dataset.name
+
+    def counting(self, identifiers: RepeatedIds) -> Dataset:
+        if not isinstance(self._dataset, Identified):
+            return self
+        return _Watched(self._dataset.counting(identifiers), self._progress)
 
     def batches(self, quarantine: Quarantine) -> Iterator[pl.DataFrame]:
         task = self._progress.add_task(self.name, total=None, rows="0")

@@ -1,12 +1,14 @@
 """Data quality: is the data still what the model was trained on?"""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from watchpost.constraints.baseline import Baseline
 from watchpost.constraints.check import check_constraints
 from watchpost.constraints.document import Rules
 from watchpost.constraints.suggest import suggest_constraints
-from watchpost.data.dataset import Dataset
+from watchpost.data.dataset import Dataset, Identified
+from watchpost.data.identifiers import RepeatedIds
 from watchpost.data.quarantine import Quarantine
 from watchpost.drift import judge as judge_drift
 from watchpost.drift import load as load_test
@@ -28,9 +30,14 @@ def suggest_baseline(dataset: Dataset, quarantine: Quarantine) -> Baseline:
 
 
 def observe(baseline: Baseline, dataset: Dataset, quarantine: Quarantine) -> Observation:
-    """See new data, its numbers counted in the baseline's cells. Raises: InputError."""
-    seen = profile(dataset, baseline=baseline.statistics, quarantine=quarantine).statistics()
-    return Observation(dataset.name, seen, quarantine.summary())
+    """See new data, its numbers counted in the baseline's cells, and its records' ids. Raises: InputError."""
+    ids = RepeatedIds()
+    table = dataset.counting(ids) if isinstance(dataset, Identified) else dataset
+    seen = profile(table, baseline=baseline.statistics, quarantine=quarantine).statistics()
+    counts = ids.counts()
+    return Observation(
+        dataset.name, replace(seen, identifiers=counts if counts.records else None), quarantine.summary()
+    )
 
 
 def judge(baseline: Baseline, current: Observation, terms: Terms) -> Report:

@@ -1,8 +1,8 @@
 """A memory of the texts a column held lately, so that most cells need no second look.
 
-Text columns repeat themselves. Grouping a batch's cells costs 10 to 80 ns each; hashing one and finding that hash at
-its place costs 5. The memory is direct-mapped and bounded: a text that finds its place taken by another is grouped as if it
-were new, which costs time and changes nothing.
+Text columns repeat themselves. Grouping the cells of a batch costs 10 to 80 ns each; hashing one and finding that hash
+at its place costs 5. The memory is direct-mapped and bounded: a text that finds its place taken by another is grouped
+as if it were new, which costs time and changes nothing.
 
 The hash is polars' own. It differs between versions and is never stored; two texts of one column are taken for the same
 when all 64 bits agree.

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from watchpost.data.identifiers import IdentifierCounts
 from watchpost.profiles.baseline_json import UnknownField
 
 InferredType = Literal["Integral", "Fractional", "String", "Unknown"]
@@ -144,18 +145,6 @@ class FeatureStatistics:
         """Share of rows with a value, in [0, 1]; 0 without rows."""
         rows = self.present + self.missing
         return self.present / rows if rows else 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class IdentifierCounts:
-    """How often inference ids repeat: ids seen, and how many records carry an id that an earlier record carried.
-
-    exact: False when there were too many ids to keep them all and the figures are estimates from a uniform sample.
-    """
-
-    records: int
-    repeated: int
-    exact: bool = True
 
 
 @dataclass(frozen=True, slots=True)
