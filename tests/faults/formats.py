@@ -17,7 +17,7 @@ from .table import Cell, Table, rows_of, text
 class Format:
     """file: where the table lies, below the folder that is checked. encode: the table as that file's bytes.
 
-    learned_from: the format its baseline comes from. Nobody trains on capture files: their baseline is the training CSV.
+    learned_from: the format its baseline comes from. Nobody trains on capture files: theirs is the training CSV.
     """
 
     name: str

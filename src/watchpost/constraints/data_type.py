@@ -8,7 +8,7 @@ import numpy as np
 from watchpost.constraints.finding import NOT_RUN, PASSED, Column, Finding, percent, violated
 from watchpost.profiles.classes import BOOLEAN, FRACTIONAL, INTEGRAL
 from watchpost.profiles.gap import is_numeric
-from watchpost.profiles.statistics import ClassCounts, FeatureStatistics, InferredType
+from watchpost.profiles.statistics import ClassCounts, FeatureStatistics, InferredType, Sketch
 
 TYPE = "data_type_check"
 
@@ -16,19 +16,24 @@ TYPE = "data_type_check"
 def check_data_type(column: Column) -> Finding:
     """Share of the cells that can serve as the expected type, nulls aside.
 
-    A whole number serves as Fractional, and anything serves as String: a text column of numbers is still text, and the
-    original's insistence on the contrary flags every id that happens to hold digits only.
+    A whole number serves as Fractional. A column of whole numbers serves as Integral however they are written: one
+    missing value turns it into 31.0, 45.0 and so on, in pandas and in whatever pandas writes. Anything serves as
+    String: a text column of numbers is still text, and the original's insistence on the contrary flags every id that
+    happens to hold digits only. But where somebody wrote String over another type of the baseline, numbers are not
+    what was asked for.
     """
     expected, threshold = column.constraints.inferred_type, column.rules.datatype_check_threshold
     if expected == "Unknown" or not column.current.present:
         return NOT_RUN
     classes = column.current.classes or estimated_classes(column.current)
     if expected == "String":
-        share = 1.0
+        learned = column.baseline.inferred_type if column.baseline is not None else expected
+        share = 1.0 if learned == expected or classes is None else _strict_share(classes, expected)
     elif classes is None:
         return _text_of_unknown_content(column)
     elif expected == "Integral":
-        share = classes.integral / classes.total
+        whole = classes.integral + (classes.fractional if _all_whole(column.current) else 0)
+        share = whole / classes.total
     else:
         share = (classes.integral + classes.fractional + classes.non_finite) / classes.total
     return _judged(column, share) if share < threshold else PASSED
@@ -59,6 +64,17 @@ def check_data_type_strictly(column: Column) -> Finding:
     return _judged(column, share) if 0.0 < share < threshold else PASSED
 
 
+def _whole_numbers(sketch: Sketch) -> int:
+    """How many values are whole, as far as the sketch tells."""
+    return sum(int(np.count_nonzero(items == np.floor(items))) << height for height, items in enumerate(sketch.levels))
+
+
+def _all_whole(feature: FeatureStatistics) -> bool:
+    """True when the sketch knows no value of the column that is not whole."""
+    sketch = feature.numeric.sketch if feature.numeric is not None else None
+    return sketch is not None and sketch.weight > 0 and _whole_numbers(sketch) == sketch.weight
+
+
 def estimated_classes(feature: FeatureStatistics) -> ClassCounts | None:
     """Class counts of a feature of which only a file's statistics are known; None where they do not tell.
 
@@ -72,9 +88,8 @@ def estimated_classes(feature: FeatureStatistics) -> ClassCounts | None:
         return ClassCounts(integral=feature.present)
     if feature.numeric is None or feature.numeric.sketch is None or not feature.numeric.sketch.weight:
         return ClassCounts(fractional=feature.present)
-    sketch = feature.numeric.sketch
-    whole = sum(int(np.count_nonzero(items == np.floor(items))) << height for height, items in enumerate(sketch.levels))
-    return ClassCounts(integral=whole, fractional=sketch.weight - whole)
+    whole = _whole_numbers(feature.numeric.sketch)
+    return ClassCounts(integral=whole, fractional=feature.numeric.sketch.weight - whole)
 
 
 def _classes_of_text(categories: Mapping[str, int]) -> ClassCounts | None:

@@ -80,6 +80,8 @@ def check_unit_change(column: Column) -> Finding:
     A change of unit is found when before the conversion the distributions differ by more than 0.1 beyond sampling
     noise, and after it by no more than 0.05 and a third of it; noise is 1.8 * sqrt((n + m) / (n * m)) (contract 4.3).
     Values may miss each other by 2 % of a standard deviation, so that rounding in the new unit does no harm.
+    Whole numbers that were multiplied leave gaps; where there are none, they grew by themselves (twice the customers
+    are no change of unit), which is the drift check's to tell.
     """
     baseline = column.baseline.numeric if column.baseline is not None else None
     current = column.current.numeric
@@ -94,11 +96,25 @@ def check_unit_change(column: Column) -> Finding:
     if before > 0.1 + noise:
         tried = _conversions(learned, seen, slack=0.02 * current.std_dev)
         fitting = [conversion for conversion in tried if conversion.gap <= min(0.05 + noise, before / 3)]
+        if _counts(column) and _gapless(seen):
+            fitting = [conversion for conversion in fitting if conversion.factor < _LEAST_FACTOR]
         if fitting:
             # The bare factor is estimated and so fits best by construction: a known unit that fits too is likelier.
             best = min(fitting, key=lambda conversion: (conversion.units is None, conversion.gap))
             return violated(column.name, TYPE, _description(best, before))
     return PASSED
+
+
+def _counts(column: Column) -> bool:
+    """Whether both sides hold whole numbers, which may grow, as a business does."""
+    sides = (column.baseline, column.current)
+    return all(side is not None and side.inferred_type == "Integral" for side in sides)
+
+
+def _gapless(current: _Distribution) -> bool:
+    """Whether the middle half of whole numbers leaves out fewer of them than a factor of 1.5 must (one in three)."""
+    middle = current.values[(current.levels >= 0.25) & (current.levels <= 0.75)]
+    return len(middle) >= _FEWEST_DISTINCT and len(middle) > 0.8 * (middle[-1] - middle[0] + 1)
 
 
 def _noise(baseline: NumericStatistics, current: NumericStatistics) -> float:

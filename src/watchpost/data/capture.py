@@ -38,7 +38,8 @@ class CaptureFiles:
     Each side is decoded by its own encoding, and one record may hold many rows; the rows of input and output pair by
     position. CSV cells stand output first, then input, and are named by `names` when the counts agree, else `_c0`,
     `_c1` and so on; JSON keys are names, both sides' united; a key on both sides is the output's, and the input's
-    becomes `endpointInput.<key>`. In a record of one CSV and one JSON side, `names` less the JSON keys name the CSV cells.
+    becomes `endpointInput.<key>`. In a record of one CSV and one JSON side, `names` less the JSON keys name the CSV
+    cells.
 
     The width of CSV rows is that of `names` if any row of the first block has it, else the first block's commonest;
     rows of another width are quarantined, and so is a record that cannot be read or whose sides differ in rows.

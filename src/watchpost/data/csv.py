@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from watchpost.data.names import distinct_names, positional_names
 from watchpost.data.quarantine import Quarantine
 from watchpost.data.sources import READ_ERRORS, Source
-from watchpost.errors import UnreadableSource
+from watchpost.errors import InputError, UnreadableSource
 
 _BLOCK = 16 << 20  # bytes read at once
 _COUNTED = 1_000  # more different values than anybody counts by their text (profiles.values.LIMIT)
@@ -37,6 +37,7 @@ class CsvFiles:
     Args: header: whether each file's first record names the columns. names: the columns' names, given by position to
     files without a header of that width; without them, or for another width, columns are `_c0`, `_c1` and so on.
     delimiter: one ASCII character. block_bytes: how much is read at once.
+    Raises: InputError for another delimiter.
     """
 
     def __init__(
@@ -48,6 +49,8 @@ class CsvFiles:
         delimiter: str = ",",
         block_bytes: int = _BLOCK,
     ) -> None:
+        if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n\0':
+            raise InputError(f"{delimiter!r} cannot be the delimiter of a CSV file: give one character, such as ';'.")
         self._sources, self._block_bytes = tuple(sources), block_bytes
         self._header, self._names, self._delimiter = header, tuple(names or ()), delimiter
 

@@ -36,6 +36,9 @@ class ParquetFiles:
             try:
                 with _local_copy(source) as path:
                     yield from (flatten_frame(piece) for piece in _slices(path))
+            except pl.exceptions.DuplicateError as error:
+                reason = str(error).partition("\n")[0]
+                raise UnreadableSource(source.name, reason, "Give every column a name of its own") from error
             except (pl.exceptions.PolarsError, *READ_ERRORS) as error:
                 reason = str(error).partition("\n")[0]
                 raise UnreadableSource(source.name, f"not a whole Parquet file ({reason})") from error

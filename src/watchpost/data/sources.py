@@ -92,7 +92,7 @@ class Source:
         try:
             return _ObjectStream(open_reader(self.store, self.key, buffer_size=1 << 22))
         except (BaseError, FileNotFoundError) as error:
-            raise OSError(str(error)) from error
+            raise OSError(_first_line(error)) from error
 
 
 class _Gunzip(gzip.GzipFile):
@@ -133,7 +133,7 @@ class _ObjectStream(io.RawIOBase):
         try:
             chunk = self._reader.read(len(buffer))
         except BaseError as error:
-            raise OSError(str(error)) from error
+            raise OSError(_first_line(error)) from error
         buffer[: len(chunk)] = memoryview(chunk)
         return len(chunk)
 
@@ -206,7 +206,7 @@ def _find_objects(uri: str) -> tuple[Source, ...]:
         store = S3Store(bucket, virtual_hosted_style_request=False, client_options={"allow_http": True})
         found = _list_objects(store, bucket, key)
     except (BaseError, FileNotFoundError) as error:
-        raise UnreadableSource(uri, str(error), "Check the bucket, the endpoint and the credentials") from error
+        raise UnreadableSource(uri, _first_line(error), "Check the bucket, the endpoint and the credentials") from error
     if not found:
         raise SourceNotFound(uri, "no object has this key or prefix")
     return found
@@ -229,3 +229,8 @@ def _list_objects(store: "S3Store", bucket: str, key: str) -> tuple[Source, ...]
                 found.append(Source(f"{_SCHEME}{bucket}/{name}", meta["size"], store=store, key=name))
     exact = [s for s in found if s.key == key]
     return tuple(exact or sorted(found, key=lambda s: s.key))
+
+
+def _first_line(error: Exception) -> str:
+    """What the store said; behind the first line it prints its own inner state."""
+    return str(error).partition("\n")[0].rstrip(": ")

@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from watchpost.constraints.baseline import Baseline
     from watchpost.data.quarantine import Quarantine
     from watchpost.monitors import Observation
+    from watchpost.reports import ReadableReport
 
 CLEAN, VIOLATIONS, BAD_INPUT = 0, 1, 2
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
+_TYPED = {"\\t": "\t", "tab": "\t"}  # a tab is hard to type in a shell
 _FORMATS = ("csv", "jsonl", "json", "parquet", "capture")
 
 
@@ -39,7 +41,11 @@ def main() -> None:
 def _reading(command: Command) -> Command:
     """The options of every command that reads a table."""
     for option in (
-        click.option("--delimiter", help="Delimiter of CSV files.  [default: a comma; a tab for .tsv]"),
+        click.option(
+            "--delimiter",
+            callback=lambda _context, _option, given: _TYPED.get(given, given),
+            help="Delimiter of CSV files.  [default: a comma; a tab for .tsv]",
+        ),
         click.option("--no-header", is_flag=True, help="CSV files do not name their columns; they become _c0, _c1, …"),
         click.option("--format", "form", type=click.Choice(_FORMATS), help="Format of DATA, if it cannot be told."),
         click.option("--monitor", default="data-quality", show_default=True, help="Which monitor to run."),
@@ -133,6 +139,7 @@ def check(
       watchpost check today.csv --baseline baseline/ --json | jq .violations
     """
     from watchpost.constraints.baseline import Baseline
+    from watchpost.drift import load as load_test
     from watchpost.fronts.files import quarantine_into, write_execution
     from watchpost.monitors import MONITORS, Terms
     from watchpost.reports import ReadableReport
@@ -142,6 +149,8 @@ def check(
     with _errors_as_exit_code():
         known = Baseline.load(folder, statistics=statistics, constraints=constraints)
         chosen = MONITORS.load(monitor.replace("-", "_"))
+        if drift_test is not None:
+            load_test(drift_test)  # a typo is told now, not after an hour of reading
         with quarantine_into(output) as quarantine:
             seen = _observe(data, known, quarantine, monitor, form, header=not no_header, delimiter=delimiter)
         report = ReadableReport.of(chosen.judge(known, seen, Terms(compat, drift_test)))
@@ -149,12 +158,8 @@ def check(
             write_execution(output, seen, report)
         if page is not None:
             report.to_html(page)
-        if as_json:
-            click.echo(report.to_json())
-        else:
-            _console().print(report)
-            if page is not None:
-                click.echo(f"The page to read: {page.resolve()}")
+        with _reader_may_leave():
+            _print_report(report, page, as_json=as_json)
     sys.exit(CLEAN if report.ok else VIOLATIONS)
 
 
@@ -212,6 +217,29 @@ def _errors_as_exit_code() -> Iterator[None]:
         sys.exit(BAD_INPUT)
 
 
+@contextmanager
+def _reader_may_leave() -> Iterator[None]:
+    """`| head -1` is no fault: the rest goes nowhere, and the exit code still tells the verdict."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes stdout once more on its way out; that too must find somebody listening.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _print_report(report: "ReadableReport", page: Path | None, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(report.to_json(), nl=False)
+        return
+    console = _console()
+    with console.capture() as printed:  # rich would end the process by itself when the reader is gone
+        console.print(report)
+    click.echo(printed.get(), nl=False)
+    if page is not None:
+        click.echo(f"The page to read: {page.resolve()}")
+
+
 def _console() -> "Console":
     from rich.console import Console
 
@@ -226,7 +254,8 @@ def _tell_quarantine(quarantine: "Quarantine") -> None:
     reasons = ", ".join(f"{count:,} x {reason}" for reason, count in (summary.reasons or {}).items())
     first = summary.first[0]
     place = first.source if first.line is None else f"{first.source}, line {first.line}"
-    click.echo(f"watchpost: {summary.total:,} records could not be read ({reasons}); the first: {place}.", err=True)
+    records = "1 record" if summary.total == 1 else f"{summary.total:,} records"
+    click.echo(f"watchpost: {records} could not be read ({reasons}); the first: {place}.", err=True)
 
 
 def _print_learned(learned: "Baseline", output: Path, quarantine: "Quarantine", *, as_json: bool) -> None:

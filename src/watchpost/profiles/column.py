@@ -5,6 +5,8 @@ whichever way the reader typed the batch. So pieces that were read differently (
 in its last block) still merge to what one reading would have given.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -106,7 +108,7 @@ class ColumnProfile:
             distinct=distinct,
             completeness=present / rows if rows else None,
             numeric=numeric,
-            categories=dict(self.values.counts or {}) if kind == "String" and few else None,
+            categories=_by_frequency(self.values.counts or {}) if kind == "String" and few else None,
             classes=self.classes,
         )
 
@@ -224,3 +226,8 @@ def _buckets(sketch: Sketch, low: float, high: float) -> tuple[Bucket, ...]:
     ranks = below[np.searchsorted(values, bounds, side="left")]
     ranks[-1] = below[np.searchsorted(values, high, side="right")]
     return tuple(Bucket(bounds[i], bounds[i + 1], float(ranks[i + 1] - ranks[i])) for i in range(_BUCKETS))
+
+
+def _by_frequency(counts: Mapping[str, int]) -> dict[str, int]:
+    """The most frequent first, equal ones by name: the same data gives the same file, whatever the order of reading."""
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

@@ -26,8 +26,8 @@ class Moments:
         """The moments of a numeric series without nulls; not finite if a value is not."""
         if not len(values):
             return cls()
-        # A sum's last bit depends on where the chunks end, and a reader ends them by bytes: without this, a fault in one
-        # column of a CSV file would move the mean of its neighbours.
+        # A sum's last bit depends on where the chunks end, and a reader ends them by bytes: without this, a fault in
+        # one column of a CSV file would move the mean of its neighbours.
         values = values.rechunk()
         total, variance = float(values.sum()), values.var(ddof=0)
         low, high = values.min(), values.max()
