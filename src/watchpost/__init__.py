@@ -15,11 +15,12 @@ from watchpost.errors import WatchpostError
 if TYPE_CHECKING:
     from watchpost.constraints.baseline import Baseline
     from watchpost.data.dataset import Dataset
+    from watchpost.monitors import Settings
     from watchpost.reports import ReadableReport as Report
 
 __version__ = "0.1.0"
 
-__all__ = ["Baseline", "Report", "WatchpostError", "check", "open_dataset", "suggest_baseline"]
+__all__ = ["Baseline", "Report", "Settings", "WatchpostError", "check", "open_dataset", "suggest_baseline"]
 
 
 def suggest_baseline(
@@ -29,18 +30,21 @@ def suggest_baseline(
     header: bool = True,
     delimiter: str | None = None,
     monitor: str = "data_quality",
+    settings: "Settings | None" = None,
 ) -> "Baseline":
     """Learn a baseline, statistics and constraints, from data that is known to be good.
 
     Args: data: see `open_dataset`; so are format, header and delimiter. monitor: a member of `watchpost.monitors`.
+    settings: what the monitors of models have to be told about the data.
     Returns: the baseline; its `save(folder)` writes `statistics.json` and `constraints.json`.
     Raises: InputError where the data cannot be read or holds no row.
     """
     from watchpost.data.quarantine import Quarantine
-    from watchpost.monitors import MONITORS
+    from watchpost.monitors import MONITORS, Settings
 
     dataset = open_dataset(data, format=format, header=header, delimiter=delimiter)
-    return MONITORS.load(monitor).suggest_baseline(dataset, Quarantine())
+    learned: Baseline = MONITORS.load(monitor).suggest_baseline(dataset, settings or Settings(), Quarantine())
+    return learned
 
 
 def check(
@@ -53,6 +57,7 @@ def check(
     compat: bool = False,
     drift_test: str | None = None,
     monitor: str = "data_quality",
+    settings: "Settings | None" = None,
 ) -> "Report":
     """Say everything that is wrong with data, measured against a baseline.
 
@@ -61,21 +66,21 @@ def check(
     column names gets the baseline's, by position, when there are as many. Also the path of a `statistics.json`: a run
     that somebody else has seen.
     compat: reproduce the original's verdicts, its known defects included. drift_test: decide drift by this member of
-    `watchpost.drift` instead of the constraints' method. monitor: a member of `watchpost.monitors`.
+    `watchpost.drift` instead of the constraints' method. monitor: a member of `watchpost.monitors`. settings: what the
+    monitors of models have to be told about the data.
     Returns: the report: `.violations`, `.verdicts["age"]`, `.summary`, `.to_html(path)`; it shows itself in a notebook.
     Raises: InputError, BaselineError.
     """
-    from watchpost.constraints.baseline import Baseline
     from watchpost.data.quarantine import Quarantine
-    from watchpost.monitors import MONITORS, Terms, observed_elsewhere
+    from watchpost.monitors import MONITORS, Settings, Terms
     from watchpost.reports import ReadableReport
 
-    known = baseline if isinstance(baseline, Baseline) else Baseline.load(baseline)
     chosen = MONITORS.load(monitor)
-    seen = observed_elsewhere(data) if format is None else None
+    known = chosen.load(Path(baseline)) if isinstance(baseline, str | Path) else baseline
+    seen = chosen.recall(data) if chosen.recall is not None and format is None else None
     if seen is None:
         dataset = open_dataset(data, format=format, header=header, delimiter=delimiter, names=known.column_names)
-        seen = chosen.observe(known, dataset, Quarantine())
+        seen = chosen.observe(known, dataset, settings or Settings(), Quarantine())
     return ReadableReport.of(chosen.judge(known, seen, Terms(compat, drift_test)))
 
 
@@ -111,4 +116,8 @@ def __getattr__(name: str) -> object:
         from watchpost.reports import ReadableReport
 
         return ReadableReport
+    if name == "Settings":
+        from watchpost.monitors import Settings
+
+        return Settings
     raise AttributeError(f"module 'watchpost' has no attribute {name!r}")

@@ -102,6 +102,48 @@ class FeatureReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Figure:
+    """One number that a monitor judges: a quality metric, a bias metric, an attribution score.
+
+    name: as in the service's files. group: what part of the data it speaks of, e.g. "Sex = 0" or "region = north";
+        empty for all of it. title: its long name. meaning: what it says, in one plain sentence.
+    value: None where it is undefined, and `error` says why.
+    standard_deviation, lower, upper: how sure it is: the spread over resamples, or the ends of an interval.
+    baseline: the value in the baseline; None where there is none. rule: what would be a violation, in words.
+    judged: "violated", "kept", "not_enough_data" (too few rows to tell), or "not_judged" (nothing was asked of it).
+    rows: how many records it rests on.
+    """
+
+    name: str
+    value: float | None
+    group: str = ""
+    title: str = ""
+    meaning: str = ""
+    standard_deviation: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    baseline: float | None = None
+    rule: str = ""
+    judged: Literal["violated", "kept", "not_enough_data", "not_judged"] = "not_judged"
+    rows: int | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A line over [0, 1] or another range, such as a ROC curve; points are (x, y), x ascending, at most a few hundred.
+
+    baseline: the same curve of the baseline, empty where there is none.
+    """
+
+    name: str
+    x_label: str
+    y_label: str
+    current: tuple[tuple[float, float], ...]
+    baseline: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class QuarantinedRecord:
     """A record that could not be read: where it lies, why, and its beginning.
 
@@ -150,6 +192,8 @@ class Report:
     monitor: which monitor spoke, e.g. "data_quality". compat: whether the original's verdicts were reproduced.
     baseline_name, current_name: where each side came from. baseline_rows, current_rows: records on each side.
     features: in baseline order, then columns only the current data has.
+    figures, curves: what monitors of models measure, the figures that matter most first; empty for data quality.
+    next_steps: what to do, most urgent first, where a monitor can tell.
     notes: things a reader should know that are no violation (a check that could not run, and why).
     """
 
@@ -165,6 +209,9 @@ class Report:
     quarantine: QuarantineSummary = QuarantineSummary()
     notes: tuple[str, ...] = ()
     schema_version: str = "1"
+    figures: tuple[Figure, ...] = ()
+    curves: tuple[Curve, ...] = ()
+    next_steps: tuple[str, ...] = ()
 
     @property
     def verdicts(self) -> dict[str, Verdict]:

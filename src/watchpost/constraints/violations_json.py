@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from watchpost.profiles.baseline_json import Tree, decode, pretty
 from watchpost.verdicts import Violation
 
+VIOLATIONS = "constraint_violations.json"
+
 _FIELDS = ("feature_name", "constraint_check_type", "description")
 
 

@@ -17,6 +17,7 @@
 | `ground_truth` | labels under their events |
 """
 
+from watchpost.data.ground_truth import GroundTruthFiles
 from watchpost.data.open import open_dataset
 
-__all__ = ["open_dataset"]
+__all__ = ["GroundTruthFiles", "open_dataset"]

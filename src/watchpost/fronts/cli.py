@@ -5,53 +5,32 @@ Exit codes: 0 clean, 1 violations, 2 bad input or usage. Only messages go to std
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from watchpost import __version__
 from watchpost.errors import WatchpostError
 from watchpost.fronts.cpu import numpy_settings
+from watchpost.fronts.options import Describing, Reading, describing, reading
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from watchpost.constraints.baseline import Baseline
     from watchpost.data.quarantine import Quarantine
-    from watchpost.monitors import Observation
+    from watchpost.monitors import Learned, LearnedSummary, Monitor
     from watchpost.reports import ReadableReport
 
 CLEAN, VIOLATIONS, BAD_INPUT = 0, 1, 2
-
-Command = TypeVar("Command", bound=Callable[..., object])
-
-_TYPED = {"\\t": "\t", "tab": "\t"}  # a tab is hard to type in a shell
-_FORMATS = ("csv", "jsonl", "json", "parquet", "capture")
 
 
 def main() -> None:
     """The entry point of the command `watchpost`."""
     os.environ.update(numpy_settings(os.environ))
     watchpost(prog_name="watchpost")
-
-
-def _reading(command: Command) -> Command:
-    """The options of every command that reads a table."""
-    for option in (
-        click.option(
-            "--delimiter",
-            callback=lambda _context, _option, given: _TYPED.get(given, given),
-            help="Delimiter of CSV files.  [default: a comma; a tab for .tsv]",
-        ),
-        click.option("--no-header", is_flag=True, help="CSV files do not name their columns; they become _c0, _c1, …"),
-        click.option("--format", "form", type=click.Choice(_FORMATS), help="Format of DATA, if it cannot be told."),
-        click.option("--monitor", default="data-quality", show_default=True, help="Which monitor to run."),
-    ):
-        command = option(command)
-    return command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -71,10 +50,9 @@ def watchpost() -> None:
 @click.argument("data")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder to write into.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was learned as JSON.")
-@_reading
-def baseline(
-    data: str, output: Path, as_json: bool, monitor: str, form: str | None, no_header: bool, delimiter: str | None
-) -> None:
+@reading
+@describing
+def baseline(data: str, output: Path, as_json: bool, reading: Reading, about: Describing) -> None:
     """Learn a baseline from DATA: statistics.json and constraints.json.
 
     DATA is a file, a folder, a glob or an s3:// URI of CSV, JSON lines, Parquet or capture files. The files written
@@ -86,19 +64,18 @@ def baseline(
       watchpost baseline 'exports/2024-*.csv.gz' -o baseline/
       watchpost baseline s3://bucket/training/ -o baseline/ --format csv --no-header
     """
-    from watchpost import open_dataset
     from watchpost.data.quarantine import Quarantine
     from watchpost.fronts.progress import watched
     from watchpost.monitors import MONITORS
 
     with _errors_as_exit_code():
         quarantine = Quarantine()
-        dataset = open_dataset(data, format=form, header=not no_header, delimiter=delimiter)
-        with watched(dataset) as table:
-            learned = MONITORS.load(monitor.replace("-", "_")).suggest_baseline(table, quarantine)
+        chosen = MONITORS.load(about.monitor)
+        with watched(reading.open(data)) as table:
+            learned = chosen.suggest_baseline(table, about.settings(), quarantine)
         learned.save(output)
         _tell_quarantine(quarantine)
-        _print_learned(learned, output, quarantine, as_json=as_json)
+        _print_learned(chosen.summary(learned), output, quarantine, as_json=as_json)
 
 
 @watchpost.command()
@@ -111,7 +88,8 @@ def baseline(
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON (docs/report.schema.json).")
 @click.option("--compat", is_flag=True, help="Reproduce the original service's verdicts, its defects included.")
 @click.option("--drift-test", help="Decide drift by this test, e.g. psi or wasserstein, at its own threshold.")
-@_reading
+@reading
+@describing
 def check(
     data: str,
     folder: Path | None,
@@ -122,10 +100,8 @@ def check(
     as_json: bool,
     compat: bool,
     drift_test: str | None,
-    monitor: str,
-    form: str | None,
-    no_header: bool,
-    delimiter: str | None,
+    reading: Reading,
+    about: Describing,
 ) -> None:
     """Check DATA against a baseline and say everything that is wrong with it.
 
@@ -147,15 +123,18 @@ def check(
     if folder is None and statistics is None and constraints is None:
         raise click.UsageError("Give the baseline: --baseline DIR, or --statistics FILE and --constraints FILE.")
     with _errors_as_exit_code():
-        known = Baseline.load(folder, statistics=statistics, constraints=constraints)
-        chosen = MONITORS.load(monitor.replace("-", "_"))
+        chosen = MONITORS.load(about.monitor)
+        if folder is not None and statistics is None and constraints is None:
+            known = chosen.load(folder)
+        else:
+            known = Baseline.load(folder, statistics=statistics, constraints=constraints)
         if drift_test is not None:
             load_test(drift_test)  # a typo is told now, not after an hour of reading
         with quarantine_into(output) as quarantine:
-            seen = _observe(data, known, quarantine, monitor, form, header=not no_header, delimiter=delimiter)
+            seen = _observe(chosen, data, known, quarantine, reading, about)
         report = ReadableReport.of(chosen.judge(known, seen, Terms(compat, drift_test)))
         if output is not None:
-            write_execution(output, seen, report)
+            write_execution(output, chosen.files(seen, report), report)
         if page is not None:
             report.to_html(page)
         with _reader_may_leave():
@@ -183,25 +162,20 @@ def demo(data: Path | None, output: Path) -> None:
 
 
 def _observe(
+    chosen: "Monitor[Any, Any]",  # a member's baseline and observation are its own, see monitors
     data: str,
-    known: "Baseline",
+    known: "Learned",
     quarantine: "Quarantine",
-    monitor: str,
-    form: str | None,
-    *,
-    header: bool,
-    delimiter: str | None,
-) -> "Observation":
-    from watchpost import open_dataset
+    reading: Reading,
+    about: Describing,
+) -> object:
     from watchpost.fronts.progress import watched
-    from watchpost.monitors import MONITORS, observed_elsewhere
 
-    seen = observed_elsewhere(data) if form is None else None
+    seen = chosen.recall(data) if chosen.recall is not None and reading.form is None else None
     if seen is not None:
         return seen
-    dataset = open_dataset(data, format=form, header=header, delimiter=delimiter, names=known.column_names)
-    with watched(dataset) as table:
-        return MONITORS.load(monitor.replace("-", "_")).observe(known, table, quarantine)
+    with watched(reading.open(data, known.column_names)) as table:
+        return chosen.observe(known, table, about.settings(), quarantine)
 
 
 @contextmanager
@@ -258,24 +232,17 @@ def _tell_quarantine(quarantine: "Quarantine") -> None:
     click.echo(f"watchpost: {records} could not be read ({reasons}); the first: {place}.", err=True)
 
 
-def _print_learned(learned: "Baseline", output: Path, quarantine: "Quarantine", *, as_json: bool) -> None:
-    statistics = learned.statistics
-    assert statistics is not None
-    if as_json:
-        from msgspec import json
-
-        document = {
-            "baseline": str(output),
-            "rows": statistics.item_count,
-            "features": [{"name": f.name, "inferred_type": f.inferred_type} for f in statistics.features],
-            "quarantined": quarantine.total,
-        }
-        click.echo(json.encode(document).decode())
+def _print_learned(summary: "LearnedSummary", output: Path, quarantine: "Quarantine", *, as_json: bool) -> None:
+    if not as_json:
+        click.echo(summary.sentence)
+        click.echo(f"Written: {', '.join(str(output / name) for name in summary.files)}")
         return
-    kinds = [feature.inferred_type for feature in statistics.features]
-    numeric = sum(kind in ("Integral", "Fractional") for kind in kinds)
-    click.echo(
-        f"Learned {len(kinds)} columns ({numeric} numeric, {len(kinds) - numeric} other) "
-        f"from {statistics.item_count:,} rows of {learned.name}."
-    )
-    click.echo(f"Written: {output / 'statistics.json'}, {output / 'constraints.json'}")
+    from msgspec import json
+
+    document = {
+        "baseline": str(output),
+        "rows": summary.rows,
+        "features": [{"name": name, "inferred_type": kind} for name, kind in summary.features],
+        "quarantined": quarantine.total,
+    }
+    click.echo(json.encode(document).decode())

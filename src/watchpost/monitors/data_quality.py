@@ -3,34 +3,39 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from watchpost.constraints.baseline import Baseline
+from watchpost.constraints.baseline import CONSTRAINTS, STATISTICS, Baseline
 from watchpost.constraints.check import check_constraints
+from watchpost.constraints.constraints_json import write_constraints
 from watchpost.constraints.document import Rules
 from watchpost.constraints.suggest import suggest_constraints
+from watchpost.constraints.violations_json import VIOLATIONS, write_violations
 from watchpost.data.dataset import Dataset, Identified
 from watchpost.data.identifiers import RepeatedIds
 from watchpost.data.quarantine import Quarantine
 from watchpost.drift import judge as judge_drift
 from watchpost.drift import load as load_test
 from watchpost.errors import EmptySource
-from watchpost.monitors import Monitor, Observation, Terms
+from watchpost.monitors import LearnedSummary, Monitor, Observation, Settings, Terms, observed_elsewhere
 from watchpost.profiles.bins import bins
 from watchpost.profiles.gap import is_numeric
 from watchpost.profiles.profile import profile
 from watchpost.profiles.statistics import FeatureStatistics, Statistics
+from watchpost.profiles.statistics_json import write_statistics
 from watchpost.verdicts import FeatureReport, Report, Side, Summary, Verdict, Violation
 
 
-def suggest_baseline(dataset: Dataset, quarantine: Quarantine) -> Baseline:
+def suggest_baseline(dataset: Dataset, settings: Settings, quarantine: Quarantine) -> Baseline:
     """Learn statistics and constraints. Raises: EmptySource, InputError."""
+    del settings  # the data says it all
     statistics = profile(dataset, quarantine=quarantine).statistics()
     if not statistics.item_count:
         raise EmptySource(dataset.name)
     return Baseline(suggest_constraints(statistics), statistics, dataset.name)
 
 
-def observe(baseline: Baseline, dataset: Dataset, quarantine: Quarantine) -> Observation:
+def observe(baseline: Baseline, dataset: Dataset, settings: Settings, quarantine: Quarantine) -> Observation:
     """See new data, its numbers counted in the baseline's cells, and its records' ids. Raises: InputError."""
+    del settings  # the data says it all
     ids = RepeatedIds()
     table = dataset.counting(ids) if isinstance(dataset, Identified) else dataset
     seen = profile(table, baseline=baseline.statistics, quarantine=quarantine).statistics()
@@ -156,4 +161,33 @@ def _side(feature: FeatureStatistics | None) -> Side | None:
     )
 
 
-plugin = Monitor(suggest_baseline=suggest_baseline, observe=observe, judge=judge)
+def files(seen: Observation, report: Report) -> Mapping[str, str | None]:
+    """What was seen, the constraints it would suggest, and the violations (contract 9.3)."""
+    return {
+        STATISTICS: write_statistics(seen.statistics),
+        CONSTRAINTS: write_constraints(suggest_constraints(seen.statistics)),
+        VIOLATIONS: write_violations(report.violations) if report.violations else None,
+    }
+
+
+def summary(baseline: Baseline) -> LearnedSummary:
+    """How much was learned, in a sentence."""
+    kinds = tuple((feature.name, feature.inferred_type) for feature in baseline.constraints.features)
+    numeric = sum(kind in ("Integral", "Fractional") for _, kind in kinds)
+    rows = baseline.statistics.item_count if baseline.statistics else 0
+    sentence = (
+        f"Learned {len(kinds)} columns ({numeric} numeric, {len(kinds) - numeric} other) from {rows:,} rows of "
+        f"{baseline.name}."
+    )
+    return LearnedSummary(sentence, rows, (STATISTICS, CONSTRAINTS), kinds)
+
+
+plugin = Monitor(
+    suggest_baseline=suggest_baseline,
+    load=Baseline.load,
+    observe=observe,
+    judge=judge,
+    files=files,
+    summary=summary,
+    recall=observed_elsewhere,
+)

@@ -34,6 +34,9 @@ class ReadableReport(Report):
             quarantine=report.quarantine,
             notes=report.notes,
             schema_version=report.schema_version,
+            figures=report.figures,
+            curves=report.curves,
+            next_steps=report.next_steps,
         )
 
     def to_html(self, path: str | Path | None = None) -> str:
