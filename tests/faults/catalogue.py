@@ -304,7 +304,7 @@ FAULTS = (
     ),
     Fault(
         "utf-16",
-        Refused(UnknownFormat, "zero bytes"),
+        Refused(UnreadableSource, "Save it as UTF-8"),
         file=content(lambda data: data.decode().encode("utf-16")),
         other={"parquet": NOT_TEXT},
     ),

@@ -16,20 +16,13 @@ from .table import NAMES, Table, draw
 CELLS = [(fault, form, fault.outcome_in(form.name)) for fault in FAULTS for form in FORMATS.values()]
 
 
-# Cells that fail for a known reason; whoever removes the reason takes the entry out.
-KNOWN = {
-    "ten-thousand-columns-in-csv-capture": "data/uniform.py makes one pattern of all columns, too large for polars",
-}
-
-
 def cells(*kinds: type[Outcome]) -> pytest.MarkDecorator:
     """The cells of the matrix with such an outcome, each named `fault-in-format`."""
     chosen = []
     for fault, form, outcome in CELLS:
         name = f"{fault.name}-in-{form.name}"
-        marks = [pytest.mark.xfail(reason=KNOWN[name])] if name in KNOWN else []
         if isinstance(outcome, kinds):
-            chosen.append(pytest.param(fault, form, outcome, id=name, marks=marks))
+            chosen.append(pytest.param(fault, form, outcome, id=name))
     return pytest.mark.parametrize(("fault", "form", "outcome"), chosen)
 
 

@@ -14,7 +14,7 @@ from watchpost.data.frames import Frame
 from watchpost.data.jsonl import JsonDocuments, JsonLines
 from watchpost.data.parquet import ParquetFiles
 from watchpost.data.sources import Source, find_sources
-from watchpost.errors import UnknownFormat
+from watchpost.errors import UnknownFormat, UnreadableSource
 
 Format = Literal["csv", "jsonl", "json", "parquet", "capture"]
 FORMATS: tuple[str, ...] = get_args(Format)
@@ -35,6 +35,7 @@ _OBJECT = re.compile(rb'\{\s*["}]')
 _ARRAY_OF_OBJECTS = re.compile(rb"\[\s*[{\]]")
 _PARQUET_MAGIC = b"PAR1"
 _BOM = b"\xef\xbb\xbf"
+_WIDE_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
 
 def open_dataset(
@@ -101,6 +102,8 @@ def _format_of(source: Source) -> Format | None:
         return _format_of_object(text)
     if _ARRAY_OF_OBJECTS.match(text):
         return "json"
+    if head.startswith(_WIDE_BOMS):
+        raise UnreadableSource(source.name, "it is UTF-16 text", "Save it as UTF-8")
     if b"\0" in text[:4096]:
         raise UnknownFormat(
             source.name, "it holds zero bytes and is no Parquet, so it is neither table nor text", FORMATS

@@ -65,6 +65,7 @@ class Source:
 
         Raises: UnreadableSource. Reading from the stream raises one of READ_ERRORS.
         """
+        raw: io.RawIOBase | None = None
         try:
             raw = self._open_raw()
             buffered = io.BufferedReader(raw, buffer_size=1 << 20)
@@ -72,6 +73,8 @@ class Source:
                 return buffered
             return io.BufferedReader(_Gunzip(buffered), buffer_size=1 << 16)
         except OSError as error:
+            if raw is not None:
+                raw.close()
             raise UnreadableSource(self.name, str(error), "Check the path and its permissions") from error
 
     def head(self, size: int) -> bytes:

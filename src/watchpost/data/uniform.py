@@ -22,6 +22,7 @@ from watchpost.data.records import RecordError
 _VARIABLE_KEYS = frozenset(("data", "eventId", "inferenceId", "inferenceTime"))
 _HOLE = "\0"
 _LINE_END = re.compile(r"(?:\\r)?\\n$")
+_MOST_COLUMNS = 500  # one pattern holds all columns of a row, and polars refuses to compile one of some thousands
 _SAMPLE = 16  # rows that decide the columns' types before the whole block is tried
 # Cells of these patterns, or empty ones, are read as numbers at once: any 18 digits fit into Int64, and polars reads no
 # fraction with a blank after its sign, which the contract allows.
@@ -191,7 +192,7 @@ def _read_side(rows: pl.Series) -> pl.DataFrame | None:
         return typed_text(rows.to_frame()) if pl.select(commas_agree).item() else None
     table: bytes = rows.str.join("\n").cast(pl.Binary).item()
     patterns = [_pattern(column) for column in zip(*sample, strict=False)]
-    if len(patterns) == width and rows.str.contains(f"^{','.join(patterns)}$").all():
+    if len(patterns) == width <= _MOST_COLUMNS and rows.str.contains(f"^{','.join(patterns)}$").all():
         frame = _read_table(table, [_DTYPE_OF[p] for p in patterns], len(rows))
         if frame is not None and all(c.is_finite().all() for c in frame if c.dtype == pl.Float64):
             return typed_text(frame)
