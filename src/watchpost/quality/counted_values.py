@@ -1,0 +1,207 @@
+"""Distinct values and how much weight each carries, in bounded memory, whatever the order in which they come.
+
+Exact while there are at most `cap` distinct values. Beyond, the lowest `level` bits of every value's ordered 64-bit
+pattern are dropped, `level` being the smallest that leaves at most `cells` of them: cells that are narrow where the
+values are small (about 5e-5 of the value). Both the level and the cells follow from the set of values alone, so tables
+merge in any order.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Keys = NDArray[np.int64]
+
+MOST_VALUES = 1 << 20
+MOST_CELLS = 1 << 18  # areas under curves are then off by about 1e-8, far less than chance moves them
+_PENDING = 1 << 21  # values gathered before they are counted: 16 MiB
+_DENSE = 1 << 20  # cells that are counted by place instead of by sorting, where the values lie close enough together
+_SIGN = np.int64(0x7FFF_FFFF_FFFF_FFFF)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ValueTable:
+    """values: distinct, ascending, shape (n,). weights[k, i]: weight of kind k at values[i], shape (kinds, n).
+
+    exact: False when a value stands for the middle of a cell of several.
+    """
+
+    values: Floats
+    weights: Floats
+    exact: bool = True
+
+
+class CountedValues:
+    """A growing table of finite values of a few kinds (say: scores of negatives and of positives).
+
+    Args: kinds: how many kinds of values there are. cap: distinct values kept at most, 4096 or more.
+    """
+
+    def __init__(self, kinds: int = 1, cap: int = MOST_VALUES) -> None:
+        self._kinds, self._cap, self._cells, self._level = kinds, cap, min(cap, MOST_CELLS), 0
+        self._keys: Keys = np.empty(0, np.int64)  # ordered patterns shifted right by the level; ascending, distinct
+        self._weights: Floats = np.empty((kinds, 0))
+        self._pending: list[tuple[Floats, NDArray[np.integer | np.bool_] | None, Floats | None]] = []
+        self._waiting = 0
+
+    def add(
+        self,
+        values: Floats,
+        kinds: NDArray[np.integer | np.bool_] | None = None,
+        weights: Floats | None = None,
+    ) -> None:
+        """Count values, shape (n,). kinds: of each, in [0, kinds); None is all 0. weights: of each; None is all 1.
+
+        The arrays are kept until they are counted: they must not change afterwards.
+        """
+        for start in range(0, len(values), _PENDING):
+            piece = slice(start, start + _PENDING)
+            if self._waiting + len(values[piece]) > _PENDING:
+                self._settle()
+            self._pending.append(
+                (values[piece], None if kinds is None else kinds[piece], None if weights is None else weights[piece])
+            )
+            self._waiting += len(values[piece])
+
+    def merge(self, other: "CountedValues") -> "CountedValues":
+        """A new table of both sides' values, equal to one that counted them all; the smaller cap holds."""
+        self._settle()
+        other._settle()
+        merged = CountedValues(self._kinds, min(self._cap, other._cap))
+        merged._level = max(self._level, other._level)
+        merged._absorb([(side._keys >> (merged._level - side._level), side._weights) for side in (self, other)])
+        return merged
+
+    def table(self) -> ValueTable:
+        """The table so far."""
+        self._settle()
+        keys = self._keys << self._level
+        if self._level:
+            keys = keys + (1 << (self._level - 1))
+        return ValueTable(_unordered(keys), self._weights, exact=self._level == 0)
+
+    def _settle(self) -> None:
+        if not self._pending:
+            return
+        pending, self._pending, self._waiting = self._pending, [], 0
+        weighted = any(weights is not None for *_, weights in pending)
+        keys = np.concatenate([_ordered(values) >> self._level for values, *_ in pending])
+        kinds = np.concatenate([np.zeros(len(v), np.uint8) if k is None else k for v, k, _ in pending])
+        weights = np.concatenate([np.ones(len(v)) if w is None else w for v, _, w in pending]) if weighted else None
+        if not self._level and len(self._keys) + len(keys) > self._cap:
+            keys = keys >> self._coarsen(keys)
+        if self._level:
+            keys, kinds, weights = self._count_densely(keys, kinds, weights)
+        parts = [(self._keys, self._weights)]
+        for kind in range(self._kinds):
+            chosen = kinds == kind
+            own = keys[chosen] if self._kinds > 1 else keys
+            distinct, totals = _runs(own, None if weights is None else weights[chosen])
+            spread = np.zeros((self._kinds, len(distinct)))
+            spread[kind] = totals
+            parts.append((distinct, spread))
+        self._absorb(parts)
+
+    def _coarsen(self, keys: Keys) -> int:
+        """Raise the level as far as the known keys and these need it; returns by how much.
+
+        Seeing it before they are counted saves the sorting by kind and merging of a million keys that will not stay.
+        """
+        distinct = np.sort(np.concatenate((self._keys, keys)))
+        if np.count_nonzero(distinct[1:] != distinct[:-1]) < self._cap:
+            return 0
+        drop = _least_drop(distinct, self._cells)
+        self._level += drop
+        self._keys, self._weights = _gathered(self._keys >> drop, self._weights)
+        return drop
+
+    def _count_densely(
+        self, keys: Keys, kinds: NDArray[np.integer | np.bool_], weights: Floats | None
+    ) -> tuple[Keys, NDArray[np.integer | np.bool_], Floats | None]:
+        """Count what lies within `_DENSE` cells below the highest known one by place, and return the rest.
+
+        Once values are cut to cells, most lie close together; counting by place takes a fifth of sorting them.
+        """
+        top = int(self._keys[-1]) if len(self._keys) else int(keys.max())
+        low = max(int(self._keys[0]) if len(self._keys) else int(keys.min()), top - _DENSE + 1)
+        inside = (keys >= low) & (keys <= top)
+        everything = bool(inside.all())
+        cells, cell_kinds = (keys, kinds) if everything else (keys[inside], kinds[inside])
+        width = top - low + 1
+        places = cells - low
+        if self._kinds > 1:
+            places += cell_kinds * np.int64(width)
+        held = weights if weights is None or everything else weights[inside]
+        counted = np.bincount(places, weights=held, minlength=width * self._kinds)
+        dense = counted.astype(np.float64, copy=False).reshape(self._kinds, width)
+        first = int(self._keys.searchsorted(low))
+        dense[:, self._keys[first:] - low] += self._weights[:, first:]
+        filled = np.flatnonzero((dense != 0).any(axis=0))
+        self._keys = np.concatenate((self._keys[:first], filled + low))
+        self._weights = np.concatenate((self._weights[:, :first], dense[:, filled]), axis=1)
+        if everything:
+            return keys[:0], kinds[:0], None if weights is None else weights[:0]
+        return keys[~inside], kinds[~inside], None if weights is None else weights[~inside]
+
+    def _absorb(self, parts: list[tuple[Keys, Floats]]) -> None:
+        parts = [part for part in parts if len(part[0])]
+        if len(parts) == 1:
+            self._keys, self._weights = parts[0]
+        elif parts:
+            keys, weights = np.concatenate([k for k, _ in parts]), np.concatenate([w for _, w in parts], axis=1)
+            order = keys.argsort(kind="stable")  # a merge of sorted runs
+            self._keys, self._weights = _gathered(keys[order], weights[:, order])
+        if len(self._keys) > (self._cells if self._level else self._cap):
+            drop = _least_drop(self._keys, self._cells)
+            self._level += drop
+            self._keys, self._weights = _gathered(self._keys >> drop, self._weights)
+
+
+def _ordered(values: Floats) -> Keys:
+    """64-bit integers in the order of the values; both zeros are one."""
+    bits = (values + 0.0).view(np.int64)
+    return bits ^ ((bits >> 63) & _SIGN)
+
+
+def _unordered(keys: Keys) -> Floats:
+    return (keys ^ ((keys >> 63) & _SIGN)).view(np.float64)
+
+
+def _runs(keys: Keys, weights: Floats | None) -> tuple[Keys, Floats]:
+    """Distinct keys ascending, and the weight of each."""
+    if weights is not None:
+        order = keys.argsort(kind="stable")
+        return _gathered(keys[order], weights[order])
+    ordered = np.sort(keys)
+    starts = _starts(ordered)
+    return ordered[starts], np.diff(starts, append=len(ordered)).astype(np.float64)
+
+
+def _gathered(keys: Keys, weights: Floats) -> tuple[Keys, Floats]:
+    """Ascending keys made distinct, their weights added up."""
+    starts = _starts(keys)
+    if len(starts) == len(keys):
+        return keys, weights
+    return keys[starts], np.add.reduceat(weights, starts, axis=-1)
+
+
+def _starts(keys: Keys) -> NDArray[np.intp]:
+    """Where each run of equal ascending keys begins."""
+    if not len(keys):
+        return np.empty(0, np.intp)
+    return np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
+
+
+def _least_drop(keys: Keys, cap: int) -> int:
+    """The fewest low bits whose loss leaves at most cap distinct keys, of ascending ones."""
+    apart = (keys[1:] ^ keys[:-1]).view(np.uint64)  # neighbours stay distinct while their highest differing bit stays
+    low, high = 1, 63
+    while low < high:
+        middle = (low + high) // 2
+        if np.count_nonzero(apart >= np.uint64(1 << middle)) < cap:
+            high = middle
+        else:
+            low = middle + 1
+    return low
