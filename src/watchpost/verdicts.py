@@ -109,7 +109,7 @@ class Figure:
         empty for all of it. title: its long name. meaning: what it says, in one plain sentence.
     value: None where it is undefined, and `error` says why.
     standard_deviation, lower, upper: how sure it is: the spread over resamples, or the ends of an interval.
-    baseline: the value in the baseline; None where there is none. rule: what would be a violation, in words.
+    baseline: the value in the baseline; None where there is none. rule: what must hold, in words.
     judged: "violated", "kept", "not_enough_data" (too few rows to tell), or "not_judged" (nothing was asked of it).
     rows: how many records it rests on.
     """

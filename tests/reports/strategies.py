@@ -5,7 +5,9 @@ from hypothesis import strategies as st
 from watchpost.reports.words import CHECKS
 from watchpost.verdicts import (
     Bin,
+    Curve,
     FeatureReport,
+    Figure,
     QuarantinedRecord,
     QuarantineSummary,
     Report,
@@ -64,6 +66,31 @@ def features(numbers=FINITE):
     )
 
 
+def figures(numbers=FINITE):
+    judged = st.sampled_from(["violated", "kept", "not_enough_data", "not_judged"])
+    return st.builds(
+        Figure,
+        TEXTS,
+        maybe(numbers),
+        st.sampled_from(["", "Sex = 0"]) | TEXTS,
+        TEXTS,
+        TEXTS,
+        maybe(numbers),
+        maybe(numbers),
+        maybe(numbers),
+        maybe(numbers),
+        TEXTS,
+        judged,
+        maybe(COUNTS),
+        TEXTS,
+    )
+
+
+def curves(numbers=FINITE):
+    points = st.lists(st.tuples(numbers, numbers), max_size=5).map(tuple)
+    return st.builds(Curve, TEXTS, TEXTS, TEXTS, points, points)
+
+
 def reports(numbers=FINITE):
     quarantined = st.builds(QuarantinedRecord, TEXTS, maybe(st.integers(1, 2**40)), TEXTS, TEXTS)
     quarantine = st.builds(
@@ -72,9 +99,10 @@ def reports(numbers=FINITE):
         maybe(st.dictionaries(TEXTS, COUNTS, max_size=2)),
         st.lists(quarantined, max_size=2).map(tuple),
     )
+    monitors = st.sampled_from(["data_quality", "model_quality", "bias", "explainability"])
     return st.builds(
         Report,
-        TEXTS,
+        monitors | TEXTS,
         st.booleans(),
         TEXTS,
         TEXTS,
@@ -85,4 +113,7 @@ def reports(numbers=FINITE):
         st.lists(features(numbers), max_size=3).map(tuple),
         quarantine,
         st.lists(TEXTS, max_size=2).map(tuple),
+        figures=st.lists(figures(numbers), max_size=4).map(tuple),
+        curves=st.lists(curves(numbers), max_size=2).map(tuple),
+        next_steps=st.lists(TEXTS, max_size=2).map(tuple),
     )

@@ -3,10 +3,11 @@ import pytest
 from watchpost.reports.html import render_html, render_notebook
 from watchpost.reports.words import FIGURES
 
-from . import sample
+from . import sample, sample_models
 
 SCREEN = {"width": 1280, "height": 800}
 SAMPLES = {"resale": sample.resale(), "clean": sample.clean(), "empty": sample.empty(), "hostile": sample.hostile()}
+SAMPLES |= sample_models.MODELS
 
 
 @pytest.fixture
@@ -89,3 +90,24 @@ def test_in_a_notebook_the_links_stay_in_the_frame(opened):
     frame.locator(".lines a", has_text="resale_price").click()
     assert frame.locator("h1").inner_text().startswith("4 of 10 columns")
     assert page.noted == []
+
+
+def test_a_link_to_a_folded_figure_unfolds_it(opened):
+    report = sample_models.model_quality(20)
+    folded = next(i for i, f in enumerate(report.figures) if f.group == "region = 19")
+    page = opened(render_html(report))
+    assert page.locator(f"#f{folded}").is_hidden()
+    page.evaluate("key => { location.hash = key }", f"f{folded}")
+    page.locator(f"#f{folded}").wait_for(state="visible")
+
+
+def test_figures_sort_by_a_click_on_their_head(opened):
+    page = opened(render_html(sample_models.explainability()))
+    page.get_by_role("button", name="Baseline").click()
+    assert page.locator(".measures tbody tr").first.get_attribute("id") == "f10"
+
+
+def test_folded_figures_are_on_paper(opened):
+    page = opened(render_html(sample_models.model_quality(20)))
+    page.emulate_media(media="print")
+    assert page.locator(".measures tbody tr").last.bounding_box()["height"] > 10

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from watchpost.reports.words import CHECKS, FIGURES
+from watchpost.reports.figures import JUDGEMENTS
+from watchpost.reports.words import CHECKS, FIGURES, MODEL_FIGURES
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "report.md"
 
@@ -19,6 +20,12 @@ def test_the_guide_lists_the_checks_in_the_order_of_the_page():
     assert places == sorted(places)
 
 
-@pytest.mark.parametrize("words", FIGURES, ids=lambda w: w.name)
+@pytest.mark.parametrize("words", [*FIGURES, *MODEL_FIGURES], ids=lambda w: w.name)
 def test_the_guide_defines_each_figure_as_the_page_does(words):
     assert f"| {words.name} | {words.definition} |" in GUIDE.read_text("utf-8").splitlines()
+
+
+@pytest.mark.parametrize("judged", JUDGEMENTS)
+def test_the_guide_knows_every_judgement_of_a_figure(judged):
+    judgement = JUDGEMENTS[judged]
+    assert f"| {judgement.sign} | {judgement.word} |" in GUIDE.read_text("utf-8")

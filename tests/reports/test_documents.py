@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 from watchpost.reports.documents import from_json, report_schema, to_json
 
-from . import sample
+from . import sample, sample_models
 from .strategies import reports
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "docs" / "report.schema.json"
 VALIDATOR = jsonschema.Draft202012Validator(report_schema())
 SAMPLES = [sample.resale(), sample.clean(), sample.empty(), sample.hostile(), sample.wide(50, 12)]
+SAMPLES += sample_models.MODELS.values()
 
 
 @given(reports())
@@ -39,7 +40,7 @@ def test_equal_reports_give_equal_bytes(report):
         assert to_json(replace(report, quarantine=turned)) == to_json(report)
 
 
-@pytest.mark.parametrize("report", SAMPLES, ids=["resale", "clean", "empty", "hostile", "wide"])
+@pytest.mark.parametrize("report", SAMPLES, ids=["resale", "clean", "empty", "hostile", "wide", *sample_models.MODELS])
 def test_sample_reports_validate_against_the_schema(report):
     VALIDATOR.validate(json.loads(to_json(report)))
 

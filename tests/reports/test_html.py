@@ -10,7 +10,7 @@ from watchpost.reports.plots import feature_plot, spark_plot
 from watchpost.reports.words import FIGURES
 from watchpost.verdicts import Bin
 
-from . import sample
+from . import sample, sample_models
 from .strategies import reports
 
 VOID = {"meta", "link", "base", "input", "br", "img"}
@@ -20,6 +20,7 @@ SAMPLES = {
     "empty": sample.empty(),
     "hostile": sample.hostile(),
     "wide": sample.wide(50, 12),
+    **sample_models.MODELS,
 }
 
 
@@ -69,7 +70,8 @@ def test_no_text_of_the_data_becomes_a_tag_or_an_attribute(report):
     outline = Outline(render_html(report))
     assert not {t for t, _ in outline.tags} & {"img", "iframe", "object", "form", "a:href"}
     assert not any(name.startswith("on") or name == "style" for _, attrs in outline.tags for name in attrs)
-    assert all(attrs["href"].startswith("#c") for tag, attrs in outline.tags if tag == "a")
+    assert all(re.fullmatch(r"#[cf]\d+", attrs["href"]) for tag, attrs in outline.tags if tag == "a")
+    assert {attrs["href"][1:] for tag, attrs in outline.tags if tag == "a"} <= set(outline.ids)
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -124,6 +126,56 @@ def test_ten_thousand_columns_still_make_one_page():
     page = render_html(sample.wide(10_000, 700))
     assert page.count("data-name=") == 10_000
     assert len(page) < 25_000_000
+
+
+@pytest.mark.parametrize("name", sample_models.MODELS)
+def test_a_model_s_page_stays_under_400_kilobytes(name):
+    assert len(render_html(sample_models.MODELS[name]).encode()) < 400_000
+
+
+def text_of(report):
+    return " ".join("".join(Outline(render_html(report)).texts).split())
+
+
+@pytest.mark.parametrize("name", ["model quality", "bias", "explainability", "regression"])
+def test_a_model_s_page_says_every_figure_its_meaning_its_rule_and_what_to_do_next(name):
+    report = sample_models.MODELS[name]
+    text = text_of(report)
+    for figure in report.figures:
+        for part in (figure.title or figure.name, figure.meaning, figure.rule, figure.error):
+            assert part in text
+    for step in report.next_steps:
+        assert step in text
+    for curve in report.curves:
+        assert curve.name in text
+
+
+def test_figures_that_a_model_has_nothing_to_say_about_give_way_to_those_it_has():
+    names = re.findall(r"<dt>(.*?)</dt>", render_html(sample_models.bias()))[:4]
+    assert names == ["Figures judged", "Not enough data", "Records", "Violations"]
+    names = re.findall(r"<dt>(.*?)</dt>", render_html(sample_models.regression_kept()))[:4]
+    assert names == ["Data quality score", "Figures judged", "Not enough data", "Violations"]
+
+
+def test_a_violation_leads_to_its_figure():
+    outline = Outline(render_html(sample_models.bias()))
+    assert [attrs["href"] for tag, attrs in outline.tags if tag == "a"] == ["#f0", "#f1", "#f2"]
+
+
+def test_a_threshold_s_violation_is_told_by_its_figure_and_keeps_the_service_s_words_as_its_tooltip():
+    page = render_html(sample_models.model_quality())
+    assert "0.611 ± 0.003 (baseline 0.742); rule: must not fall below 0.742" in page
+    assert "Metric recall with 0.611" in page
+
+
+def test_a_violation_that_no_figure_explains_shows_its_own_name():
+    assert "Ground truth Labels stay away: 4312 of 6240" in text_of(sample_models.model_quality())
+
+
+def test_a_verdict_is_a_word_and_a_sign_not_only_a_colour():
+    text = text_of(sample_models.bias())
+    for said in ("✗ Violated", "✓ Kept", "? Not enough data"):
+        assert said in text
 
 
 def test_the_notebook_gets_the_page_in_a_frame_of_its_own():

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from watchpost.reports.terminal import render_terminal
 
-from . import sample
+from . import sample, sample_models
 from .strategies import reports
 
 
@@ -40,6 +40,29 @@ def test_a_clean_report_is_a_few_lines():
     text = printed(sample.clean())
     assert text.startswith("✓ No violations")
     assert len(text.splitlines()) <= 6
+
+
+@pytest.mark.parametrize("name", sorted(sample_models.MODELS.keys() - {"hostile figures"}))
+def test_no_line_about_a_model_is_wider_than_the_terminal(name):
+    assert max(map(len, printed(sample_models.MODELS[name], 80).splitlines())) <= 80
+
+
+def test_violated_figures_come_first_and_the_others_are_counted():
+    text = " ".join(printed(sample_models.bias(), 120).split())
+    assert "✗ Disparate impact Sex = 0 0.437 [0.407, 0.467] 0.612 -0.175" in text
+    assert "Recall difference" not in text
+    assert text.index("Disparate impact") < text.index("42 figures: 3 violated, 35 kept, 4 not enough data")
+    assert text.index("42 figures") < text.index("What to do - Compare the labels of Sex = 0")
+
+
+def test_hundreds_of_violated_figures_are_counted_not_all_printed():
+    text = printed(sample_models.model_quality(20), 120)
+    assert "and 71 more" in text
+    assert len(text.splitlines()) < 60
+
+
+def test_a_violation_without_a_figure_is_listed_beside_the_figures():
+    assert "Labels stay away  Ground truth" in printed(sample_models.model_quality(), 120)
 
 
 def test_markup_in_names_is_not_obeyed():

@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 from hypothesis import given
 
 from watchpost.reports.headline import causes, headline, status
 from watchpost.reports.words import CHECKS, check_words, importance
 from watchpost.verdicts import FeatureReport, Report, Side, Summary, Verdict, Violation
 
-from . import sample
+from . import sample, sample_models
 from .strategies import TEXTS, reports
 
 
@@ -34,6 +36,8 @@ def test_all_check_types_of_the_contract_have_words_of_their_own():
         "extra_column_check",
         "missing_column_check", "renamed_column_check", "all_null_check", "constant_column_check", "range_check",
         "unit_change_check", "non_finite_check", "duplicate_id_check", "empty_window_check", "unreadable_records_check",
+        "label_flow_check", "LessThanThreshold", "GreaterThanThreshold", "bias_drift_check",
+        "feature_attribution_drift_check", "feature_attribution_change_check", "feature_attribution_names_check",
     }  # fmt: skip
     assert {c.type for c in CHECKS} == names
     assert sorted({importance(n) for n in names}) == list(range(len(names)))
@@ -82,7 +86,51 @@ def test_a_column_whose_drift_cannot_be_judged_is_neither_fine_nor_drifted():
 
 def test_a_violation_of_an_unknown_check_shows_its_raw_name():
     report = Report(
-        "bias", False, "b", "c", 1, 1, Summary(0.0, None, None, 1),
-        (Violation("DPPL", "bias_drift_check", "Metric value 0.4 doesn't meet the constraint."),), (),
+        "data_quality", False, "b", "c", 1, 1, Summary(0.0, None, None, 1),
+        (Violation("age", "mood_check", "The mood is bad."),), (),
     )  # fmt: skip
-    assert "bias_drift_check" in str(headline(report)).lower()
+    assert "mood_check" in str(headline(report)).lower()
+
+
+def test_a_model_s_headline_tells_the_first_violated_figures_with_their_baseline_and_counts_the_rest():
+    assert str(headline(sample_models.model_quality(0))) == (
+        "Model quality: 7 of 10 figures are worse than the baseline allows: recall 0.611 (baseline 0.742), precision "
+        "0.602 (baseline 0.688) and 5 more; labels stay away. 1 more had too little data."
+    )
+
+
+def test_a_group_s_figure_is_told_with_its_group_and_a_long_title_by_its_short_name():
+    assert str(headline(sample_models.bias())) == (
+        "Fairness: 3 of 38 figures are farther from even than the baseline allows: DPPL for `Sex = 0` 0.291 (baseline "
+        "0.196), disparate impact for `Sex = 0` 0.437 (baseline 0.612) and 1 more. 4 more had too little data."
+    )
+
+
+def test_the_headline_of_attributions_names_features_and_not_the_only_output():
+    assert str(headline(sample_models.explainability())) == (
+        "What drives the model changed: 3 of 11 figures moved farther than the baseline allows: order of features "
+        "(NDCG) 0.874 (baseline 1), `duration_months` 0.12 (baseline 0.31) and 1 more."
+    )
+
+
+def test_a_model_with_nothing_to_complain_about_is_said_with_its_extent():
+    found = headline(sample_models.regression_kept())
+    assert (found.level, str(found)) == (
+        "calm",
+        "Model quality: no violations; 2 judged figures are as expected in 9,000 records. 1 more had too little data.",
+    )
+
+
+def test_figures_that_all_had_too_little_data_are_not_called_fine():
+    report = sample_models.regression_kept()
+    few = tuple(replace(f, judged="not_enough_data") for f in report.figures)
+    found = headline(replace(report, figures=few))
+    assert (found.level, str(found)) == (
+        "notice", "Model quality could not be judged: not enough data in 9,000 records."
+    )  # fmt: skip
+    assert headline(replace(report, figures=())).level == "notice"
+
+
+def test_a_violation_that_no_figure_explains_is_in_the_headline_all_the_same():
+    report = replace(sample_models.bias(), figures=())
+    assert str(headline(report)) == "Fairness: groups are treated less evenly."

@@ -27,6 +27,7 @@ _COUNTS = {
     "Verdict": ("baseline_rows", "current_rows"),
     "Side": ("present", "missing"),
     "QuarantineSummary": ("total",),
+    "Figure": ("rows",),
 }
 
 
@@ -63,19 +64,27 @@ def from_json(data: bytes | str) -> Report:
     try:
         return msgspec.convert(document, Report)
     except msgspec.ValidationError:
-        # Verdict.threshold is the one number that is never absent: a threshold that is not finite was written as null.
-        return msgspec.convert(_with_thresholds(document), Report)
+        # A threshold and the points of a curve are the numbers that are never absent: null was one that is not finite.
+        return msgspec.convert(_with_numbers(document), Report)
 
 
-def _with_thresholds(document: JSON) -> JSON:
+def _with_numbers(document: JSON) -> JSON:
     if isinstance(document, list):
-        return [_with_thresholds(item) for item in document]
+        return [_with_numbers(item) for item in document]
     if not isinstance(document, dict):
         return document
-    found = {key: _with_thresholds(value) for key, value in document.items()}
+    found = {key: _with_numbers(value) for key, value in document.items()}
     if "threshold" in found and found["threshold"] is None:
         found["threshold"] = math.nan
+    if "x_label" in found:
+        found |= {side: _finished(found[side]) for side in ("current", "baseline") if side in found}
     return found
+
+
+def _finished(points: JSON) -> JSON:
+    if isinstance(points, list):
+        return [_finished(part) for part in points]
+    return math.nan if points is None else points
 
 
 def report_schema() -> dict[str, JSON]:
@@ -90,8 +99,12 @@ def report_schema() -> dict[str, JSON]:
                     option |= {"minimum": 0, "maximum": 1}
     for name, fields in _COUNTS.items():
         for field in fields:
-            parts[name]["properties"][field]["minimum"] = 0
-    parts["Verdict"]["properties"]["threshold"] = {"anyOf": [{"type": "number"}, {"type": "null"}]}
+            shape = parts[name]["properties"][field]
+            next((option for option in shape.get("anyOf", ()) if option["type"] == "integer"), shape)["minimum"] = 0
+    number_or_null: JSON = {"anyOf": [{"type": "number"}, {"type": "null"}]}
+    parts["Verdict"]["properties"]["threshold"] = number_or_null
+    for side in ("current", "baseline"):
+        parts["Curve"]["properties"][side]["items"]["prefixItems"] = [number_or_null, number_or_null]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": SCHEMA_ID,

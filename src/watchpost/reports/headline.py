@@ -1,12 +1,13 @@
 """The verdict of a whole report in one sentence, and of each column in one tag."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from watchpost.reports.figures import is_named, said_title, sides, tally, violated
 from watchpost.reports.typography import change, count, counted, share, shortened
-from watchpost.reports.words import check_words, importance
-from watchpost.verdicts import Drifted, FeatureReport, Report, Verdict, Violation
+from watchpost.reports.words import FIGURE_CHECKS, check_words, importance
+from watchpost.verdicts import Drifted, FeatureReport, Figure, Report, Verdict, Violation
 
 Level = Literal["trouble", "notice", "calm"]
 
@@ -50,6 +51,34 @@ class Cause:
     check_type: str
     violations: tuple[Violation, ...]
 
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """What a monitor of models speaks of, with its sentence's beginnings. are: what is said of violated figures."""
+
+    name: str
+    moved: str
+    are: tuple[str, str]
+
+
+_SUBJECTS = {
+    "model_quality": _Subject(
+        "Model quality",
+        "Model quality",
+        ("is worse than the baseline allows", "are worse than the baseline allows"),
+    ),
+    "bias": _Subject(
+        "Fairness",
+        "Fairness",
+        ("is farther from even than the baseline allows", "are farther from even than the baseline allows"),
+    ),
+    "explainability": _Subject(
+        "What drives the model",
+        "What drives the model changed",
+        ("moved farther than the baseline allows", "moved farther than the baseline allows"),
+    ),
+}
+_OTHER = _Subject("The model", "The model", ("is not as the baseline allows", "are not as the baseline allows"))
 
 _OF_DRIFT: Mapping[Drifted, Status] = {
     "yes": Status("notice", "Drifted, allowed"),
@@ -117,7 +146,9 @@ def status(feature: FeatureReport) -> Status:
 
 
 def headline(report: Report) -> Headline:
-    """The report in one sentence, what matters most first; a renamed column counts as one."""
+    """The report in a sentence or two, what matters most first; a renamed column counts as one."""
+    if of_a_model(report):
+        return _of_a_model(report)
     if report.ok:
         return _without_violations(report)
     renames = renamed(report)
@@ -136,6 +167,11 @@ def headline(report: Report) -> Headline:
     verb = "needs" if len(affected) == 1 else "need"
     opening = f"{count(len(affected))} of {counted(len(columns), 'column')} {verb} attention: "
     return Headline("trouble", (Span(opening), *_joined(clauses), Span(".")))
+
+
+def of_a_model(report: Report) -> bool:
+    """Whether the report speaks of figures of a model rather than of columns of data."""
+    return bool(report.figures) or report.monitor in _SUBJECTS
 
 
 def _worst_of_each(report: Report) -> dict[str, str]:
@@ -201,3 +237,59 @@ def _without_violations(report: Report) -> Headline:
 
 def _plain(level: Level, text: str) -> Headline:
     return Headline(level, (Span(text),))
+
+
+def _of_a_model(report: Report) -> Headline:
+    if report.ok:
+        return _model_without_violations(report)
+    subject = _SUBJECTS.get(report.monitor, _OTHER)
+    wrong, counts = violated(report.figures), tally(report.figures)
+    types = dict.fromkeys(cause.check_type for cause in causes(report))
+    clauses: list[tuple[Span, ...]] = []
+    if wrong:
+        of_all = f"{count(len(wrong))} of {counted(counts.judged, 'figure')} {subject.are[len(wrong) > 1]}: "
+        # A model with one output has one group of attributions, and its name tells nothing.
+        one = report.monitor == "explainability" and len({figure.group for figure in report.figures}) == 1
+        clauses.append((Span(of_all), *_of_figures([replace(f, group="") for f in wrong] if one else wrong)))
+    clauses += [(Span(check_words(t).whole),) for t in types if not (wrong and t in FIGURE_CHECKS)]
+    opening = Span(f"{subject.moved if wrong else subject.name}: ")
+    few = counts.not_enough_data
+    rest = f" {count(few)} more had too little data." if wrong else f" {counted(few, 'figure')} had too little data."
+    return Headline("trouble", (opening, *_joined(clauses), Span(f".{rest if few else ''}")))
+
+
+def _of_figures(figures: Sequence[Figure]) -> tuple[Span, ...]:
+    shown = figures[:NAMES_SHOWN]
+    parts = [_figure(figure) for figure in shown]
+    rest = len(figures) - len(shown)
+    return _apart([*parts, (Span(f"{count(rest)} more"),)] if rest else parts, ", ", " and ")
+
+
+def _figure(figure: Figure) -> tuple[Span, ...]:
+    both = sides(figure)
+    where = (Span(" for "), _name(figure.group)) if figure.group else ()
+    beside = f" (baseline {both.before})" if figure.baseline is not None else ""
+    title = _name(figure.name) if is_named(figure) else Span(said_title(figure))
+    value = both.now if figure.value is not None else "has no value"
+    return title, *where, Span(f" {value}{beside}")
+
+
+def _model_without_violations(report: Report) -> Headline:
+    subject, counts = _SUBJECTS.get(report.monitor, _OTHER), tally(report.figures)
+    aside = f" {counted(report.quarantine.total, 'record')} could not be read." if report.quarantine.total else ""
+    of_what = f"{subject.name[:1].lower()}{subject.name[1:]}"
+    if not report.current_rows:
+        return _plain("notice", f"There were no records to judge, so this says nothing about {of_what}.{aside}")
+    records = counted(report.current_rows, "record")
+    few = counts.not_enough_data
+    if not counts.judged:
+        why = f"not enough data in {records}" if few else "no figure was held to a rule"
+        return _plain("notice", f"{subject.name} could not be judged: {why}.{aside}")
+    if counts.violated:
+        broken = f"{count(counts.violated)} of {counted(counts.judged, 'figure')}"
+        return _plain("notice", f"{subject.name}: no violations, but {broken} left what was expected.{aside}")
+    are = "is" if counts.kept == 1 else "are"
+    kept = (
+        f"{subject.name}: no violations; {counted(counts.kept, 'judged figure')} {are} as expected in {records}.{aside}"
+    )
+    return _plain("calm", f"{kept} {count(few)} more had too little data." if few else kept)

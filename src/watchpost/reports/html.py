@@ -15,15 +15,20 @@ import jinja2
 from markupsafe import Markup
 
 from watchpost.reports import typography
-from watchpost.reports.headline import Status, causes, headline, measured, status
+from watchpost.reports.figure_tables import curve_views, figure_key, figure_tables
+from watchpost.reports.figures import explained, measured_value, tally
+from watchpost.reports.headline import Status, causes, headline, measured, of_a_model, status
 from watchpost.reports.plots import biggest_change, bin_label, feature_plot, spark_plot
-from watchpost.reports.typography import NOTHING, Change, change, count, counted, share
+from watchpost.reports.typography import NOTHING, Change, change, count, counted, share, shortened
 from watchpost.reports.words import (
     DATA_QUALITY,
     DRIFT,
     DRIFT_CHECK,
-    FIGURES,
+    JUDGED,
     MISSING_VALUES,
+    NOT_ENOUGH_DATA,
+    RECORDS,
+    THRESHOLD_CHECKS,
     VIOLATIONS,
     CheckWords,
     FigureWords,
@@ -31,7 +36,7 @@ from watchpost.reports.words import (
     importance,
     is_known,
 )
-from watchpost.verdicts import Bin, FeatureReport, Report, Side, Verdict, Violation
+from watchpost.verdicts import Bin, FeatureReport, Figure, Report, Side, Verdict, Violation
 
 CARDS = 150  # features shown at full size; beyond, rows of the table keep the page readable and small
 SPARKS = 400  # small pictures in the table
@@ -48,8 +53,8 @@ _MONITORS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
-    """One of the four figures as shown. detail: what it was made of. trouble: whether it asks for attention."""
+class Opening:
+    """One of the figures the page opens with. detail: what it was made of. trouble: whether it asks for attention."""
 
     words: FigureWords
     value: str
@@ -75,19 +80,24 @@ class FeatureView:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One violation in a list. key: its feature's anchor, if it has a place on the page. said: the sentence to show."""
+    """One violation in a list. key: the anchor of its feature or figure, if it has a place on the page.
+
+    name: what it speaks of; empty where the cause says all. column: whether the name is a column's. said: the sentence
+    to show.
+    """
 
     violation: Violation
     key: str | None
+    name: str
+    column: bool
     said: str
 
 
 @dataclass(frozen=True, slots=True)
 class CauseView:
-    """One cause, its words, and its violations. known: whether the words are of this very check, not general ones."""
+    """One cause, its words, and its violations."""
 
     words: CheckWords
-    known: bool
     lines: tuple[Item, ...]
 
 
@@ -127,11 +137,13 @@ def _page(report: Report, *, in_frame: bool) -> str:
             policy=_policy(style, script),
             monitor=_MONITORS.get(report.monitor, report.monitor),
             headline=headline(report),
-            figures=_figures(report),
+            openings=_openings(report),
+            of_a_model=of_a_model(report),
+            tables=figure_tables(report.figures),
+            curves=curve_views(report.curves),
             causes=_causes(report, keys),
             cards=cards,
             rows=rows,
-            definitions=FIGURES,
             listed=LISTED,
         )
     )
@@ -139,14 +151,31 @@ def _page(report: Report, *, in_frame: bool) -> str:
 
 def _causes(report: Report, keys: Mapping[str, str]) -> list[CauseView]:
     verdicts = report.verdicts
+    places = explained(report.violations, report.figures)
+
+    def item(violation: Violation, check_type: str) -> Item:
+        if violation in places:
+            figure = report.figures[places[violation]]
+            title = shortened(figure.title or figure.name, 80)
+            where = f" for {shortened(figure.group, 80)}" if figure.group else ""
+            return Item(violation, figure_key(places[violation]), f"{title}{where}", False, _said_of(violation, figure))
+        key = keys.get(violation.feature_name)
+        # A fault of the whole table goes by the service's own words, which the cause's title says better.
+        named = key is not None or not is_known(check_type) or of_a_model(report)
+        said = _said(violation, verdicts.get(violation.feature_name))
+        return Item(violation, key, violation.feature_name if named else "", key is not None, said)
+
     return [
-        CauseView(
-            check_words(cause.check_type),
-            is_known(cause.check_type),
-            tuple(Item(v, keys.get(v.feature_name), _said(v, verdicts.get(v.feature_name))) for v in cause.violations),
-        )
+        CauseView(check_words(cause.check_type), tuple(item(v, cause.check_type) for v in cause.violations))
         for cause in causes(report)
     ]
+
+
+def _said_of(violation: Violation, figure: Figure) -> str:
+    """A threshold's violation is in words made for programs; the figure with its rule is for people."""
+    if violation.constraint_check_type in THRESHOLD_CHECKS and figure.value is not None:
+        return f"{measured_value(figure)}{f'; rule: {figure.rule}' if figure.rule else ''}"
+    return violation.description
 
 
 def _said(violation: Violation, verdict: Verdict | None) -> str:
@@ -170,7 +199,7 @@ def _ordered(report: Report) -> list[FeatureReport]:
     return sorted(report.features, key=place)
 
 
-def _figures(report: Report) -> tuple[Figure, ...]:
+def _openings(report: Report) -> tuple[Opening, ...]:
     summary = report.summary
     drifts = [v.drifted for v in report.verdicts.values()]
     compared = len(drifts) - drifts.count("not_enough_data")
@@ -178,16 +207,27 @@ def _figures(report: Report) -> tuple[Figure, ...]:
     gaps = any(v.constraint_check_type in MISSING_CHECKS for v in report.violations)
     drift_detail = f"{count(drifts.count('yes'))} of {counted(compared, 'column')}" if compared else "none compared"
     quality, missing = summary.data_quality_score, summary.missing_value_rate
+    of_data = (
+        (quality, Opening(DATA_QUALITY, share(quality), "", quality is not None and quality < 1)),
+        (summary.drift_score, Opening(DRIFT, share(summary.drift_score), drift_detail, bool(summary.drift_score))),
+        (missing, Opening(MISSING_VALUES, share(missing), _baseline_missing(report), bool(missing) and gaps)),
+    )
+    shown = tuple(opening for _, opening in of_data)
+    if of_a_model(report):
+        known = [opening for value, opening in of_data if value is not None]
+        shown = (*known, *_model_openings(report)[: len(of_data) - len(known)])
+    detail = f"of {counted(kinds, 'kind')}" if kinds else ""
+    return (*shown, Opening(VIOLATIONS, count(summary.violations), detail, bool(summary.violations)))
+
+
+def _model_openings(report: Report) -> tuple[Opening, ...]:
+    counts = tally(report.figures)
+    few = counts.not_enough_data
+    judged = f"{count(counts.kept)} kept, {count(counts.violated)} violated" if counts.judged else ""
     return (
-        Figure(DATA_QUALITY, share(quality), "", quality is not None and quality < 1),
-        Figure(DRIFT, share(summary.drift_score), drift_detail, bool(summary.drift_score)),
-        Figure(MISSING_VALUES, share(missing), _baseline_missing(report), bool(missing) and gaps),
-        Figure(
-            VIOLATIONS,
-            count(summary.violations),
-            f"of {counted(kinds, 'kind')}" if kinds else "",
-            bool(summary.violations),
-        ),
+        Opening(JUDGED, count(counts.judged), judged, False),
+        Opening(NOT_ENOUGH_DATA, count(few), f"of {counted(counts.total, 'figure')}", False),
+        Opening(RECORDS, count(report.current_rows), f"baseline {count(report.baseline_rows)}", False),
     )
 
 

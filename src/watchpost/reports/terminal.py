@@ -3,29 +3,43 @@
 Names and texts come from the data, so they go in as plain Text (never as markup) with control codes made visible.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from watchpost.reports.headline import causes, headline, measured
+from watchpost.reports.figures import JUDGEMENTS, difference, sides, spread, tally, violated
+from watchpost.reports.headline import causes, headline, measured, of_a_model
 from watchpost.reports.plots import spark_text
 from watchpost.reports.typography import ARROW, count, counted, share, shortened, visible
-from watchpost.reports.words import DATA_QUALITY, DRIFT, DRIFT_CHECK, MISSING_VALUES, VIOLATIONS, check_words
-from watchpost.verdicts import FeatureReport, Report, Verdict, Violation
+from watchpost.reports.words import (
+    DATA_QUALITY,
+    DRIFT,
+    DRIFT_CHECK,
+    FIGURE_CHECKS,
+    MISSING_VALUES,
+    VIOLATIONS,
+    check_words,
+)
+from watchpost.verdicts import FeatureReport, Figure, Report, Verdict, Violation
 
 LINES = 40  # violations and drifted features shown; the rest is counted
+FIGURES = 20  # violated figures shown
 PLACES = 3
 _MARKS = {"trouble": ("✗", "bold red"), "notice": ("!", "bold"), "calm": ("✓", "bold green")}
 
 
 def render_terminal(report: Report) -> RenderableType:
     """The report as a rich renderable: print it with `rich.print` or a Console."""
-    parts: list[RenderableType] = [_verdict(report), _figures(report)]
-    if report.violations:
-        parts += [Text(), Text("Violations", style="bold"), _violations(report), *_next_steps(report)]
+    parts: list[RenderableType] = [_verdict(report)]
+    parts += _of_a_model(report) if of_a_model(report) else [_summary(report)]
+    others = _not_told(report)
+    if others:
+        parts += [Text(), Text("Violations", style="bold"), _violations(report, others)]
+    if report.violations or report.next_steps:
+        parts += _next_steps(report)
     drifted = [f for f in report.features if f.verdict is not None and f.verdict.drifted == "yes"]
     if drifted:
         parts += [Text(), Text("Drifted columns", style="bold"), *_drifted(drifted)]
@@ -53,7 +67,7 @@ def _verdict(report: Report) -> RenderableType:
     return Group(line, _indented(Text(sides, style="dim")))
 
 
-def _figures(report: Report) -> RenderableType:
+def _summary(report: Report) -> RenderableType:
     summary = report.summary
     grid = Table.grid(padding=(0, 3))
     grid.add_row(*(Text(words.name) for words in (DATA_QUALITY, DRIFT, MISSING_VALUES, VIOLATIONS)))
@@ -71,20 +85,66 @@ def _figures(report: Report) -> RenderableType:
     return Padding(grid, (1, 0, 0, 2))
 
 
-def _violations(report: Report) -> RenderableType:
+def _of_a_model(report: Report) -> Iterable[RenderableType]:
+    counts = tally(report.figures)
+    said = ", ".join(
+        f"{count(amount)} {JUDGEMENTS[judged].word.lower()}"
+        for judged, amount in (
+            ("violated", counts.violated),
+            ("kept", counts.kept),
+            ("not_enough_data", counts.not_enough_data),
+            ("not_judged", counts.not_judged),
+        )
+        if amount
+    )
+    wrong = violated(report.figures)
+    if wrong:
+        yield Padding(_figures(wrong[:FIGURES]), (1, 0, 0, 2))
+    if len(wrong) > FIGURES:
+        yield _indented(f"and {count(len(wrong) - FIGURES)} more; the page and report.json hold all of them")
+    if said:
+        yield Padding(Text(f"{counted(counts.total, 'figure')}: {said}"), (1, 0, 0, 2))
+
+
+def _figures(figures: Sequence[Figure]) -> RenderableType:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False, header_style="dim")
+    table.add_column("", width=1)
+    table.add_column("Figure", overflow="fold", ratio=2)
+    grouped = any(figure.group for figure in figures)
+    if grouped:
+        table.add_column("Of", max_width=22, overflow="fold")
+    for name in ("Now", "Baseline", "Change"):
+        table.add_column(name, justify="right", overflow="fold")
+    for figure in figures:
+        sign = JUDGEMENTS[figure.judged].sign
+        both, sure = sides(figure), spread(figure)
+        now = Text(f"{both.now} {sure}".strip())
+        of = [Text(shortened(figure.group, 60) if figure.group else "all data")] if grouped else []
+        title = Text(shortened(figure.title or figure.name, 80), style="bold")
+        table.add_row(Text(sign, style="bold red"), title, *of, now, Text(both.before), Text(difference(figure)))
+    return table
+
+
+def _not_told(report: Report) -> list[tuple[str, Violation]]:
+    """Violations by cause, without those that the table of violated figures has told."""
+    told = FIGURE_CHECKS if violated(report.figures) else frozenset()
+    return [(cause.check_type, v) for cause in causes(report) for v in cause.violations if cause.check_type not in told]
+
+
+def _violations(report: Report, violations: Sequence[tuple[str, Violation]]) -> RenderableType:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False, header_style="dim")
     table.add_column("What", max_width=20, overflow="fold")
-    table.add_column("Column", max_width=26, overflow="fold")
+    table.add_column("Of" if of_a_model(report) else "Column", max_width=26, overflow="fold")
     table.add_column("Why", overflow="fold", ratio=1)
     verdicts = report.verdicts
-    shown = [(cause.check_type, v) for cause in causes(report) for v in cause.violations][:LINES]
+    shown = violations[:LINES]
     for check_type, violation in shown:
         table.add_row(
             Text(shortened(check_words(check_type).title, 60)),
             Text(shortened(violation.feature_name, 80), style="bold"),
             Text(_why(violation, verdicts.get(violation.feature_name))),
         )
-    rest = len(report.violations) - len(shown)
+    rest = len(violations) - len(shown)
     parts: list[RenderableType] = [Padding(table, (0, 0, 0, 2))]
     if rest:
         parts.append(_indented(f"and {count(rest)} more; the page and report.json hold all of them"))
@@ -101,6 +161,10 @@ def _why(violation: Violation, verdict: Verdict | None) -> str:
 def _next_steps(report: Report) -> Iterable[RenderableType]:
     yield Text()
     yield Text("What to do", style="bold")
+    for step in report.next_steps:
+        hanging = Table.grid(padding=(0, 1))
+        hanging.add_row(Text("-"), Text(visible(step)))
+        yield Padding(hanging, (0, 0, 0, 2))
     for cause in causes(report):
         words = check_words(cause.check_type)
         yield _indented(Text.assemble((f"{shortened(words.title, 60)}: ", "bold"), words.todo))

@@ -109,6 +109,88 @@ CHECKS = (
         "quality on fresh labels and retrain; if the data did, correct the source.",
     ),
     CheckWords(
+        "label_flow_check",
+        "Labels stay away",
+        "gets fewer labels",
+        "get fewer labels",
+        "labels stay away",
+        "Fewer predictions have got their true label than is usual by now, so the figures rest on a part of the "
+        "records that may not speak for all of them.",
+        "the share of predictions that have a label at the same age in the baseline",
+        "Check the job that delivers ground truth and that its ids match those of the captured predictions. Read every "
+        "figure of this report with care until the labels arrive.",
+    ),
+    CheckWords(
+        "LessThanThreshold",
+        "Below its limit",
+        "is below its limit",
+        "are below their limits",
+        "figures of quality fell below their limits",
+        "A figure of which more is better, such as recall, is lower than the constraints allow.",
+        "the threshold of the same figure in the baseline's constraints",
+        "Look for the segments and the days in which it fell, and check the same window's data quality: if the data "
+        "changed, correct or follow it; if it did not, the world did, so retrain on recent labels.",
+    ),
+    CheckWords(
+        "GreaterThanThreshold",
+        "Above its limit",
+        "is above its limit",
+        "are above their limits",
+        "errors rose above their limits",
+        "A figure of which less is better, such as an error, is higher than the constraints allow.",
+        "the threshold of the same figure in the baseline's constraints",
+        "Look for the segments and the days in which it rose, and check the same window's data quality: if the data "
+        "changed, correct or follow it; if it did not, the world did, so retrain on recent labels.",
+    ),
+    CheckWords(
+        "bias_drift_check",
+        "More uneven",
+        "is more uneven",
+        "are more uneven",
+        "groups are treated less evenly",
+        "A measure of how evenly groups fare lies farther from even than in the baseline, by more than chance explains "
+        "(in compatibility mode: by however little).",
+        "the same measure of the same group in the baseline",
+        "Find out whether the mix of people, their true outcomes or the model's answers changed: the measures of the "
+        "labels against those of the predictions tell. Have someone who answers for the decision look at it before "
+        "retraining or moving a threshold.",
+    ),
+    CheckWords(
+        "feature_attribution_names_check",
+        "Features differ",
+        "is explained on one side only",
+        "are explained on one side only",
+        "the explained features differ",
+        "The baseline and the current data explain different features, so part of what drives the model cannot be "
+        "compared.",
+        "the features of the baseline's explanation",
+        "Compare the model's version and its inputs' names with those of the baseline; if the new ones are right, "
+        "make a new baseline.",
+    ),
+    CheckWords(
+        "feature_attribution_drift_check",
+        "Order of features lost",
+        "ranks its features differently",
+        "rank their features differently",
+        "the order of the most important features is lost",
+        "The features that drive the model most are no longer those of the baseline: their order, scored by NDCG, fell "
+        "below 0.9 of 1.",
+        "the order and size of the attributions in the baseline",
+        "Look at which features rose and fell, and whether their data drifted too. If it did not, compare the model's "
+        "version and its preprocessing with those of the baseline.",
+    ),
+    CheckWords(
+        "feature_attribution_change_check",
+        "Attribution moved",
+        "drives the model more or less than before",
+        "drive the model more or less than before",
+        "features drive the model more or less than before",
+        "A feature's share in what drives the model changed by more than chance explains.",
+        "the attribution of the same feature in the baseline",
+        "Look at the feature's data: if it drifted, check its source; if it did not, look at the model, at "
+        "preprocessing, and at features that go together with it.",
+    ),
+    CheckWords(
         "unreadable_records_check",
         "Unreadable records",
         "has unreadable records",
@@ -194,6 +276,13 @@ CHECKS = (
 )
 
 DRIFT_CHECK = "baseline_drift_check"
+THRESHOLD_CHECKS = frozenset({"LessThanThreshold", "GreaterThanThreshold"})
+FIGURE_CHECKS = THRESHOLD_CHECKS | {
+    "bias_drift_check",
+    "feature_attribution_drift_check",
+    "feature_attribution_change_check",
+}
+"""Checks that judge a figure of the report: where the figure is told of, they need no words of their own."""
 _BY_TYPE = {check.type: (rank, check) for rank, check in enumerate(CHECKS)}
 
 
@@ -226,7 +315,7 @@ def importance(check_type: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class FigureWords:
-    """One of the four figures a report opens with: its name, a short line for beside it, and its exact definition."""
+    """One of the figures a report opens with: its name, a short line for beside it, and its exact definition."""
 
     name: str
     line: str
@@ -258,3 +347,24 @@ VIOLATIONS = FigureWords(
     "The number of constraints that the current data breaks, drift included. One column can break several.",
 )
 FIGURES = (DATA_QUALITY, DRIFT, MISSING_VALUES, VIOLATIONS)
+
+JUDGED = FigureWords(
+    "Figures judged",
+    "Figures for which a verdict was possible.",
+    "The number of figures that were either kept within their rule or violated it. The rest had no rule, or too little "
+    "data to tell.",
+)
+NOT_ENOUGH_DATA = FigureWords(
+    "Not enough data",
+    "Figures that could not be judged. 0 is best.",
+    "The number of figures that have a rule but too little data to tell whether it was kept: too few records, or no "
+    "value at all. That is neither good nor bad.",
+)
+RECORDS = FigureWords(
+    "Records",
+    "Records that the figures rest on.",
+    "The number of current records that the monitor could use. For figures that need a true label, only records with "
+    "one count.",
+)
+MODEL_FIGURES = (JUDGED, NOT_ENOUGH_DATA, RECORDS)
+"""Stand in, in this order, for figures of the four that a monitor of models has nothing to say about."""

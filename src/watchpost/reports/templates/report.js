@@ -1,20 +1,23 @@
-/* Finds columns by name and sorts the table; the page is complete without it. */
+/* Finds columns by name and sorts tables; the page is complete without it. */
 (function () {
   "use strict";
   var box = document.querySelector(".find");
-  if (!box) return;
-  var input = box.querySelector("input"), told = box.querySelector("output");
-  var items = Array.prototype.slice.call(document.querySelectorAll("[data-name]"));
-  if (items.length > 8) box.hidden = false;
-  input.addEventListener("input", function () {
-    var wanted = input.value.trim().toLowerCase(), shown = 0;
-    items.forEach(function (item) {
-      var hit = item.dataset.name.indexOf(wanted) >= 0;
-      item.hidden = !hit;
-      if (hit) shown += 1;
+  if (box) findColumns();
+
+  function findColumns() {
+    var input = box.querySelector("input"), told = box.querySelector("output");
+    var items = Array.prototype.slice.call(document.querySelectorAll("[data-name]"));
+    if (items.length > 8) box.hidden = false;
+    input.addEventListener("input", function () {
+      var wanted = input.value.trim().toLowerCase(), shown = 0;
+      items.forEach(function (item) {
+        var hit = item.dataset.name.indexOf(wanted) >= 0;
+        item.hidden = !hit;
+        if (hit) shown += 1;
+      });
+      told.textContent = wanted ? shown + " of " + items.length : "";
     });
-    told.textContent = wanted ? shown + " of " + items.length : "";
-  });
+  }
 
   function measure(cell) {
     var after = cell.querySelector(".after, .same");
