@@ -122,6 +122,8 @@ def check(
 
     if folder is None and statistics is None and constraints is None:
         raise click.UsageError("Give the baseline: --baseline DIR, or --statistics FILE and --constraints FILE.")
+    if (statistics or constraints) and about.monitor != "data_quality":
+        raise click.UsageError("--statistics and --constraints are of data-quality; give --baseline DIR.")
     with _errors_as_exit_code():
         chosen = MONITORS.load(about.monitor)
         if folder is not None and statistics is None and constraints is None:
