@@ -278,9 +278,10 @@ def _model_without_violations(report: Report) -> Headline:
     subject, counts = _SUBJECTS.get(report.monitor, _OTHER), tally(report.figures)
     aside = f" {counted(report.quarantine.total, 'record')} could not be read." if report.quarantine.total else ""
     of_what = f"{subject.name[:1].lower()}{subject.name[1:]}"
-    if not report.current_rows:
+    if not report.current_rows and not counts.judged:
         return _plain("notice", f"There were no records to judge, so this says nothing about {of_what}.{aside}")
-    records = counted(report.current_rows, "record")
+    # A file of an earlier run holds its figures, but not how many records they came from.
+    records = counted(report.current_rows, "record") if report.current_rows else "what was recorded"
     few = counts.not_enough_data
     if not counts.judged:
         why = f"not enough data in {records}" if few else "no figure was held to a rule"
