@@ -9,7 +9,16 @@ from pathlib import Path
 
 from benchmarks.measure import Row, Table, machine
 
-NAMES = ("profile_parquet", "profile_csv", "read_capture", "peak_memory", "compare_profiles", "start_up")
+NAMES = (
+    "profile_parquet",
+    "profile_csv",
+    "read_capture",
+    "peak_memory",
+    "compare_profiles",
+    "quality_binary",
+    "bias_table",
+    "start_up",
+)
 
 
 def main() -> int:

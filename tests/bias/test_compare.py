@@ -127,11 +127,13 @@ def tabulated(rng, rows, **options):
 @settings(max_examples=4, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), rows=st.sampled_from([100, 334, 2000]), learned=st.sampled_from([700, 20_000]))
 def test_windows_like_the_baseline_do_not_cry_wolf(seed, rows, learned):
-    # Measured: 3 windows of 800 have an alarm, of 21 metrics each. Three of 12 would be one in 100,000 runs.
+    # Measured over these six settings: 129 of 14,796 windows (0.9 %) have an alarm, of 21 metrics each; by setting from
+    # 2 to 34 of some 2,460 (the most with 100 rows after 20,000). Of 616 times 12 windows, 3 had two and none more; at
+    # the worst rate, four of 12 would be one in 50,000.
     rng = np.random.default_rng(seed)
     baseline = tabulated(rng, learned)
     alarms = sum(bool(compare_tables(baseline, tabulated(rng, rows)).violations) for _ in range(12))
-    assert alarms <= 2
+    assert alarms <= 3
 
 
 @settings(max_examples=4, deadline=None)

@@ -110,6 +110,10 @@ def baseline(shared, model):
 
 @pytest.fixture(scope="module")
 def window(shared, model):
+    return labelled_window(shared, model)
+
+
+def labelled_window(shared, model):
     frame = table(shared / "golden/clarify-bias-adult/test_data/test-dataset.jsonl", model)
     labels = np.zeros(len(frame), dtype=np.int64)
     for sex, by_prediction in CELLS.items():

@@ -82,10 +82,11 @@ def test_an_undefined_metric_is_a_note_and_no_pass():
     assert outcome.notes == ("r2 was not judged: it is undefined on these 1000 rows.",)
 
 
-def test_deviations_give_the_threshold_room():
-    within, beyond = figures_of(0.45, 0.02), figures_of(0.35, 0.02)
-    assert compare_quality(constraints_of(0.5), within, deviations=6).verdict == "ok"
-    assert compare_quality(constraints_of(0.5), beyond, deviations=6).verdict == "violation"
+def test_allowances_give_the_threshold_room_unless_the_original_is_imitated():
+    within, beyond, room = figures_of(0.45), figures_of(0.35), {"r2": 0.12}
+    assert compare_quality(constraints_of(0.5), within, allowances=room).verdict == "ok"
+    assert compare_quality(constraints_of(0.5), beyond, allowances=room).verdict == "violation"
+    assert compare_quality(constraints_of(0.5), within, allowances=room, compat=True).verdict == "violation"
 
 
 def test_a_window_below_the_gate_is_not_enough_data_however_bad_it_looks():

@@ -160,7 +160,7 @@ def membership(column: str, dtype: pl.DataType, rule: Rule) -> pl.Expr:
     """The rule as an expression: true, false, or null where the cell holds nothing that could be judged (NaN too)."""
     cell = pl.col(column)
     if dtype == pl.Null:
-        return pl.lit(None, dtype=pl.Boolean)
+        return cell.cast(pl.Boolean)  # one null for each row, where a literal would be a single one
     numbers = (
         cell.cast(pl.Float64, strict=False)
         if dtype != pl.String

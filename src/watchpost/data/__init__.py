@@ -13,8 +13,11 @@
 | `flatten` | nested objects, lists and dtypes as flat columns |
 | `csv`, `jsonl`, `parquet`, `frames` | tables in those formats, and in memory |
 | `capture` | what an endpoint was asked and answered; with `envelopes`, `payloads`, and `uniform` for speed |
+| `capture_blocks`, `captured_events` | capture files read ahead; the same as predictions under their events |
 | `identifiers` | how often inference ids repeat |
 | `ground_truth` | labels under their events |
+| `ledger` | LabelLedger: everything ever said about the truth, and what was known at an instant |
+| `labels` | labels met with the predictions they belong to, and how many have one |
 """
 
 from watchpost.data.ground_truth import GroundTruthFiles

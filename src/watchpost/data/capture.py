@@ -1,26 +1,25 @@
 """Capture files as a table: what endpoints were asked and answered, in the order of the lines (contract 1.6)."""
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import polars as pl
 
+from watchpost.data.capture_blocks import capture_blocks, decode_side, set_aside
+from watchpost.data.captured_events import CapturedEvents
 from watchpost.data.cells import Scalar, frame_of, typed_text
-from watchpost.data.envelopes import CapturedSide, CaptureRecord, decode_capture
+from watchpost.data.envelopes import CaptureRecord, decode_capture
 from watchpost.data.flatten import require_cells
 from watchpost.data.identifiers import RepeatedIds
 from watchpost.data.jsonl import name_of
-from watchpost.data.lines import BLOCK_BYTES, LineBlock, line_blocks
+from watchpost.data.lines import BLOCK_BYTES, LineBlock
 from watchpost.data.names import distinct_names, positional_names
-from watchpost.data.payloads import Named, Positional, Rows, Side, decode_payload
+from watchpost.data.payloads import Named, Positional, Rows
 from watchpost.data.quarantine import Quarantine
 from watchpost.data.records import RecordError
 from watchpost.data.sources import Source
-from watchpost.data.uniform import UniformBlock, read_uniform
-
-_AHEAD = 2  # blocks read while the consumer works: one being read, one ready
+from watchpost.data.uniform import UniformBlock
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +64,14 @@ class CaptureFiles:
         twin._identifiers = identifiers
         return twin
 
+    def by_event(self) -> CapturedEvents:
+        """See Identified.by_event."""
+        return CapturedEvents(self._sources, block_bytes=self._block_bytes)
+
     def batches(self, quarantine: Quarantine) -> Iterator[pl.DataFrame]:
         """See Dataset.batches."""
         window = _Window(self._names)
-        for block, uniform in self._blocks(quarantine):
+        for block, uniform in capture_blocks(self._sources, quarantine, self._block_bytes):
             if uniform is not None and window.takes(uniform):
                 ids, frame = uniform.ids, window.named(uniform.frame)
             else:
@@ -77,19 +80,6 @@ class CaptureFiles:
                 self._identifiers.add(ids)
             if frame.height:
                 yield frame
-
-    def _blocks(self, quarantine: Quarantine) -> Iterator[tuple[LineBlock, UniformBlock | None]]:
-        """The blocks in order, the next ones being read on another thread meanwhile (polars lets go of the lock)."""
-        waiting: deque[tuple[LineBlock, Future[UniformBlock | None]]] = deque()
-        with ThreadPoolExecutor(_AHEAD, thread_name_prefix="capture") as pool:
-            for block in line_blocks(self._sources, quarantine, self._block_bytes):
-                waiting.append((block, pool.submit(read_uniform, block.data, block.count)))
-                if len(waiting) > _AHEAD:
-                    ready, future = waiting.popleft()
-                    yield ready, future.result()
-            while waiting:
-                ready, future = waiting.popleft()
-                yield ready, future.result()
 
 
 class _Window:
@@ -138,7 +128,7 @@ def _read_exactly(block: LineBlock, window: _Window, quarantine: Quarantine) -> 
                     require_cells(row.members)
             rows.extend(found)
         except RecordError as fault:
-            _set_aside(quarantine, block, index, fault)
+            set_aside(quarantine, block, index, fault)
         else:
             ids.append(record.identifier)
     kept = []
@@ -149,19 +139,14 @@ def _read_exactly(block: LineBlock, window: _Window, quarantine: Quarantine) -> 
             kept.append(row)
         else:
             wrong = RecordError("wrong number of columns", f"expected {width} CSV cells, found {len(row.cells)}")
-            _set_aside(quarantine, block, row.index, wrong)
+            set_aside(quarantine, block, row.index, wrong)
     return pl.Series(ids, dtype=pl.String), _frame(kept, window)
-
-
-def _set_aside(quarantine: Quarantine, block: LineBlock, index: int, fault: RecordError) -> None:
-    source, number = block.place(index)
-    quarantine.add(source, number, fault.reason, fault.detail, block.lines()[index][:200].decode("utf-8", "replace"))
 
 
 def _rows(record: CaptureRecord, index: int) -> list[_Row]:
     """A record's rows. Raises: RecordError."""
-    output = _side(record.captureData.endpointOutput, "endpointOutput")
-    input_ = _side(record.captureData.endpointInput, "endpointInput")
+    output = decode_side(record.captureData.output, "endpointOutput")
+    input_ = decode_side(record.captureData.input, "endpointInput")
     if output is None or input_ is None:
         rows = output or input_ or Rows()
         return [_Row(index, *_cells(rows, i)) for i in range(rows.count)]
@@ -176,10 +161,6 @@ def _rows(record: CaptureRecord, index: int) -> list[_Row]:
             raise RecordError("colliding names", "a key of the output is named like an input's renamed key")
         paired.append(_Row(index, left + right, united))
     return paired
-
-
-def _side(side: CapturedSide | None, name: Side) -> Rows | None:
-    return None if side is None else decode_payload(side.data, side.encoding, side.observedContentType or "", name)
 
 
 def _cells(rows: Rows, i: int) -> tuple[Positional, Named]:

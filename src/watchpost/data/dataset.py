@@ -46,3 +46,11 @@ class Identified(Protocol):
     def counting(self, identifiers: RepeatedIds) -> Dataset:
         """The same dataset, which also counts the id of every readable record as it passes."""
         ...
+
+    def by_event(self) -> Dataset:
+        """The same records as predictions to be met with their labels: EVENT_ID, EVENT_ROW, and cells by side.
+
+        Cells are named after the side they came from and their key there, or their place: `endpointOutput_0`,
+        `endpointInput_age`; a truth merged into the record becomes `groundTruthData_0` (contract 6.4).
+        """
+        ...

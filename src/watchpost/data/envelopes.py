@@ -14,10 +14,22 @@ class CapturedSide(msgspec.Struct, frozen=True):
 
 
 class CaptureData(msgspec.Struct, frozen=True):
-    """The captured sides; one may be absent."""
+    """The captured sides, of an endpoint or of a batch transform; one may be absent."""
 
     endpointInput: CapturedSide | None = None  # noqa: N815  the file's word
     endpointOutput: CapturedSide | None = None  # noqa: N815  the file's word
+    batchTransformInput: CapturedSide | None = None  # noqa: N815  the file's word
+    batchTransformOutput: CapturedSide | None = None  # noqa: N815  the file's word
+
+    @property
+    def input(self) -> CapturedSide | None:
+        """What was asked."""
+        return self.endpointInput or self.batchTransformInput
+
+    @property
+    def output(self) -> CapturedSide | None:
+        """What was answered."""
+        return self.endpointOutput or self.batchTransformOutput
 
 
 class EventMetadata(msgspec.Struct, frozen=True):
@@ -28,10 +40,14 @@ class EventMetadata(msgspec.Struct, frozen=True):
 
 
 class CaptureRecord(msgspec.Struct, frozen=True):
-    """One line of a capture file. Members beyond these are ignored."""
+    """One line of a capture file, or of the files a merge with ground truth leaves (contract 6.2).
+
+    Members beyond these are ignored.
+    """
 
     captureData: CaptureData  # noqa: N815  the file's word
     eventMetadata: EventMetadata | None = None  # noqa: N815  the file's word
+    groundTruthData: CapturedSide | None = None  # noqa: N815  the file's word
 
     @property
     def identifier(self) -> str | None:
@@ -56,6 +72,6 @@ def decode_capture(line: bytes) -> CaptureRecord:
         raise RecordError("not a capture record", str(error)) from error
     except (msgspec.DecodeError, RecursionError) as error:
         raise RecordError("not JSON", str(error)) from error
-    if record.captureData.endpointInput is None and record.captureData.endpointOutput is None:
+    if record.captureData.input is None and record.captureData.output is None:
         raise RecordError("not a capture record", "captureData has neither endpointInput nor endpointOutput")
     return record

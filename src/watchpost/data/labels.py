@@ -1,6 +1,6 @@
 """Labels met with the predictions they belong to, and how many predictions have one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -11,6 +11,9 @@ TRUTH_PREFIX = "groundTruthData_"
 """Begins the names of label columns in a joined table: `groundTruthData_0`, `groundTruthData_label` (contract 6.4)."""
 
 WITHDRAWN = "withdrawn"
+
+_PLACE = "place"
+_LEAST_ROWS = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,45 @@ def join_labels(predictions: pl.DataFrame, labels: pl.DataFrame) -> LabelledPred
     return LabelledPredictions(rows, Coverage(predictions.height, rows.height, withdrawn, ambiguous))
 
 
+def join_batches(predictions: Iterable[pl.DataFrame], labels: pl.DataFrame) -> Iterator[LabelledPredictions]:
+    """The same for a stream of predictions, a part of which is joined at a time; coverages add up to that of all.
+
+    Memory is bounded by the labels and as many predictions. Args: as of `join_labels`; label columns that a batch
+    already has are replaced.
+    """
+    # A join costs as much as its larger side, so each takes in as many predictions as there are labels: time stays
+    # proportional to both together, however small the batches are.
+    least = max(_LEAST_ROWS, labels.height)
+    held: list[pl.DataFrame] = []
+    for batch in predictions:
+        held.append(batch)
+        if sum(frame.height for frame in held) >= least:
+            yield from _joined(held, labels)
+            held = []
+    if held:
+        yield from _joined(held, labels)
+
+
+def _joined(held: list[pl.DataFrame], labels: pl.DataFrame) -> Iterator[LabelledPredictions]:
+    keys = pl.concat([_keys(frame) for frame in held]).with_row_index(_PLACE)
+    met = join_labels(keys, labels)
+    places, truth = met.rows[_PLACE], met.rows.drop(_PLACE, EVENT_ID, EVENT_ROW)
+    start, coverage = 0, met.coverage
+    for frame in held:
+        # Places ascend, so a frame's rows lie between its ends.
+        first = places.search_sorted(start, side="left")
+        last = places.search_sorted(start + frame.height, side="left")
+        rows = frame[places[first:last] - start]
+        own = rows.drop([name for name in rows.columns if name.startswith(TRUTH_PREFIX)])
+        yield LabelledPredictions(own.hstack(truth[first:last]), coverage)
+        start, coverage = start + frame.height, Coverage(0, 0)
+
+
+def _keys(frame: pl.DataFrame) -> pl.DataFrame:
+    row = pl.col(EVENT_ROW).cast(pl.Int64) if EVENT_ROW in frame.columns else pl.lit(0, dtype=pl.Int64).alias(EVENT_ROW)
+    return frame.select(pl.col(EVENT_ID).cast(pl.String), row)
+
+
 _KEYS = (EVENT_ID, EVENT_ROW, WITHDRAWN)
 
 
@@ -81,4 +123,6 @@ def truth_name(name: str) -> str:
     >>> truth_name("_c0"), truth_name("label")
     ('groundTruthData_0', 'groundTruthData_label')
     """
+    if name == TRUTH_PREFIX[:-1]:  # a JSON label that is a bare number or text
+        return TRUTH_PREFIX + "0"
     return TRUTH_PREFIX + (name[2:] if name.startswith("_c") and name[2:].isdigit() else name)

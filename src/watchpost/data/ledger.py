@@ -15,8 +15,11 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
+from watchpost.data.dataset import Dataset
 from watchpost.data.ground_truth import EVENT_ID, EVENT_ROW
 from watchpost.data.labels import WITHDRAWN
+from watchpost.data.quarantine import Quarantine
+from watchpost.errors import InputError
 
 _OBSERVED, _SEQUENCE = "observed_at", "sequence"
 _KEYS = (EVENT_ID, EVENT_ROW, _OBSERVED, _SEQUENCE, WITHDRAWN)
@@ -132,6 +135,23 @@ class LabelLedger:
         if self._pending:
             self._words, self._pending = _united([self._words, *self._pending]), []
         return self._words
+
+
+def last_labels(labels: Dataset, quarantine: Quarantine) -> pl.DataFrame:
+    """The last label of every event in a dataset that is read in the order in which it was written.
+
+    Args: labels: `GroundTruthFiles`, or any table with a column EVENT_ID. Returns: as `LabelLedger.as_of`.
+    Raises: InputError when the table says not what its labels belong to.
+    """
+    ledger = LabelLedger()
+    for batch in labels.batches(quarantine):
+        if EVENT_ID not in batch.columns:
+            raise InputError(
+                f"{labels.name!r} has no column {EVENT_ID!r}, so its labels belong to nothing. Give ground truth JSON "
+                f"lines, or name the column of inference ids {EVENT_ID!r}."
+            )
+        ledger.record(batch.filter(pl.col(EVENT_ID).is_not_null()), _EPOCH)
+    return ledger.as_of(_EPOCH)
 
 
 _SCHEMA = {

@@ -11,12 +11,13 @@ from watchpost.data.capture import CaptureFiles
 from watchpost.data.csv import CsvFiles
 from watchpost.data.dataset import Dataset
 from watchpost.data.frames import Frame
+from watchpost.data.ground_truth import GroundTruthFiles
 from watchpost.data.jsonl import JsonDocuments, JsonLines
 from watchpost.data.parquet import ParquetFiles
 from watchpost.data.sources import Source, find_sources
 from watchpost.errors import UnknownFormat, UnreadableSource
 
-Format = Literal["csv", "jsonl", "json", "parquet", "capture"]
+Format = Literal["csv", "jsonl", "json", "parquet", "capture", "ground-truth"]
 FORMATS: tuple[str, ...] = get_args(Format)
 """The formats that can be given by name."""
 
@@ -31,6 +32,7 @@ _SUFFIXES: dict[str, Format] = {
     ".pq": "parquet",
 }
 _CAPTURE = re.compile(rb'^[ \t]*\{[^\n]*?"captureData"[ \t]*:', re.MULTILINE)
+_GROUND_TRUTH = re.compile(rb'^[ \t]*\{[^\n]*?"groundTruthData"[ \t]*:', re.MULTILINE)
 _OBJECT = re.compile(rb'\{\s*["}]')
 _ARRAY_OF_OBJECTS = re.compile(rb"\[\s*[{\]]")
 _PARQUET_MAGIC = b"PAR1"
@@ -59,11 +61,19 @@ def open_dataset(
     if format is not None and format not in FORMATS:
         raise UnknownFormat(str(source), f"there is no format {format!r}", FORMATS)
     sources = find_sources(source)
-    match format or infer_format(sources):
+    return _of_format(format or infer_format(sources), sources, header, delimiter, names)
+
+
+def _of_format(
+    form: str, sources: Sequence[Source], header: bool, delimiter: str | None, names: Sequence[str] | None
+) -> Dataset:
+    match form:
         case "parquet":
             return ParquetFiles(sources)
         case "capture":
             return CaptureFiles(sources, names=names)
+        case "ground-truth":
+            return GroundTruthFiles(sources)
         case "jsonl":
             return JsonLines(sources)
         case "json":
@@ -116,6 +126,8 @@ def _format_of(source: Source) -> Format | None:
 def _format_of_object(text: bytes) -> Format:
     if _CAPTURE.match(text):
         return "capture"
+    if _GROUND_TRUTH.match(text):
+        return "ground-truth"
     line, newline, rest = text.partition(b"\n")
     if newline and not _is_json(line):
         # An object that goes on over several lines is a document. A broken first line is not, when the next is whole.

@@ -35,19 +35,26 @@ _POLARS_REFUSES = (pl.exceptions.ComputeError, pl.exceptions.SchemaError, pl.exc
 
 @dataclass(frozen=True, slots=True)
 class UniformBlock:
-    """A block's rows, one per line. frame: columns by position, output first. ids: the lines' ids, if any."""
+    """A block's rows, one per line.
+
+    frame: columns by position, output first. outputs: how many of them are the output's. ids: the lines' ids, if any.
+    truth: the merged ground truth's columns; None without any.
+    """
 
     frame: pl.DataFrame
     ids: pl.Series
+    outputs: int
+    truth: pl.DataFrame | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Template:
-    """A line's text with a hole for each variable. output, input, identifier: the number of their hole."""
+    """A line's text with a hole for each variable. output, input, truth, identifier: the number of their hole."""
 
     text: str
     output: int | None
     input: int | None
+    truth: int | None
     identifier: int | None
 
 
@@ -66,14 +73,15 @@ def read_uniform(data: bytes, lines: int) -> UniformBlock | None:
     variables = _take_apart(data, lines, template.text)
     if variables is None:
         return None
-    sides = [variables[hole] for hole in (template.output, template.input) if hole is not None]
-    frame = _read_rows(sides)
-    if frame is None:
+    holes = (template.output, template.input, template.truth)
+    output, input_, truth = (None if hole is None else _read_rows(variables[hole]) for hole in holes)
+    if any(side is None and hole is not None for side, hole in zip((output, input_, truth), holes, strict=True)):
         return None
+    captured = [side for side in (output, input_) if side is not None]
     ids = pl.Series(dtype=pl.String) if template.identifier is None else variables[template.identifier]
     if (ids.str.len_bytes() == 0).any():
         return None
-    return UniformBlock(frame, ids)
+    return UniformBlock(_side_by_side(captured), ids, 0 if output is None else output.width, truth)
 
 
 def _template(line: str) -> _Template | None:
@@ -93,14 +101,14 @@ def _template(line: str) -> _Template | None:
         record = decode_capture(probed.encode("utf-8"))
     except RecordError:
         return None
-    captured = (record.captureData.endpointOutput, record.captureData.endpointInput)
+    captured = (record.captureData.output, record.captureData.input, record.groundTruthData)
     if any(side is not None and side.encoding.upper() != "CSV" for side in captured):
         return None
-    output, input_ = (None if side is None else _hole_number(side.data) for side in captured)
-    if -1 in (output, input_):
+    output, input_, truth = (None if side is None else _hole_number(side.data) for side in captured)
+    if -1 in (output, input_, truth):
         return None
     identifier = None if record.identifier is None else _hole_number(record.identifier)
-    return None if identifier == -1 else _Template(text, output, input_, identifier)
+    return None if identifier == -1 else _Template(text, output, input_, truth, identifier)
 
 
 def _hole_number(value: str) -> int:
@@ -173,14 +181,13 @@ def _stripped(cells: pl.Series, prefix: str, suffix: str) -> pl.Series | None:
     return stripped["rest"] if before - after == gone * len(cells) else None
 
 
-def _read_rows(sides: list[pl.Series]) -> pl.DataFrame | None:
-    """CSV payloads side by side as typed columns; None when a payload is empty or a side's rows differ in width."""
-    columns: list[pl.Series] = []
-    for rows in sides:
-        frame = None if (rows.str.len_bytes() == 0).any() else _read_side(rows)
-        if frame is None:
-            return None
-        columns.extend(frame)
+def _read_rows(rows: pl.Series) -> pl.DataFrame | None:
+    """CSV payloads as typed columns; None when one is empty or they differ in width."""
+    return None if (rows.str.len_bytes() == 0).any() else _read_side(rows)
+
+
+def _side_by_side(sides: list[pl.DataFrame]) -> pl.DataFrame:
+    columns = [column for side in sides for column in side]
     return pl.DataFrame([c.alias(n) for c, n in zip(columns, positional_names(len(columns)), strict=True)])
 
 

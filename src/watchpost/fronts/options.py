@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Command = Callable[..., None]
 
 _TYPED = {"\\t": "\t", "tab": "\t"}  # a tab is hard to type in a shell
-_FORMATS = ("csv", "jsonl", "json", "parquet", "capture")
+_FORMATS = ("csv", "jsonl", "json", "parquet", "capture", "ground-truth")
 _PROBLEMS = ("BinaryClassification", "MulticlassClassification", "Regression")
 
 
@@ -46,14 +46,14 @@ class Describing:
     ground_truth_attribute: str | None
     segments: tuple[str, ...]
     ground_truth: str | None
+    expected_label_share: float | None
     config: Path | None
     model: str | None
     seed: int
 
     def settings(self) -> "Settings":
         """The same as the monitors want it. Raises: InputError where the labels cannot be found, OSError."""
-        from watchpost.data import GroundTruthFiles
-        from watchpost.data.sources import find_sources
+        from watchpost import open_dataset
         from watchpost.monitors import Settings
 
         return Settings(
@@ -63,7 +63,8 @@ class Describing:
             probability_threshold_attribute=self.probability_threshold_attribute,
             ground_truth_attribute=self.ground_truth_attribute,
             segments=self.segments,
-            ground_truth=GroundTruthFiles(find_sources(self.ground_truth)) if self.ground_truth else None,
+            ground_truth=open_dataset(self.ground_truth) if self.ground_truth else None,
+            expected_label_share=self.expected_label_share,
             analysis_config=self.config.read_text(encoding="utf-8") if self.config else None,
             model=self.model,
             seed=self.seed,
@@ -102,6 +103,7 @@ def describing(command: Command) -> Command:
         ground_truth_attribute: str | None,
         segment: tuple[str, ...],
         ground_truth: str | None,
+        expected_label_share: float | None,
         config: Path | None,
         model: str | None,
         seed: int,
@@ -116,6 +118,7 @@ def describing(command: Command) -> Command:
             ground_truth_attribute,
             segment,
             ground_truth,
+            expected_label_share,
             config,
             model,
             seed,
@@ -128,10 +131,19 @@ def describing(command: Command) -> Command:
         click.option("--seed", type=int, default=0, show_default=True, help="Of everything drawn at random."),
         click.option("--model", help="What to explain: a model file, or the URL of an endpoint (explainability)."),
         click.option("--config", type=path, help="Clarify's analysis_config.json (bias, explainability)."),
+        click.option(
+            "--expected-label-share",
+            type=click.FloatRange(0, 1),
+            help="Share of predictions that have a label by now; fewer are a violation.",
+        ),
         click.option("--ground-truth", help="Labels that arrived later: a file, folder, glob or s3:// URI."),
         click.option("--segment", multiple=True, help="Also give every figure by this column; may be repeated."),
         click.option("--ground-truth-attribute", help="Column of the true value or label."),
-        click.option("--probability-threshold", type=float, help="A score at or above it is positive.  [default: 0.5]"),
+        click.option(
+            "--probability-threshold",
+            type=float,
+            help="A score at it or above is positive (bias: above).  [default: 0.5]",
+        ),
         click.option("--probability-attribute", help="Column of the score, or of the scores."),
         click.option("--inference-attribute", help="Column of the predicted value or label."),
         click.option("--problem-type", type=click.Choice(_PROBLEMS), help="What the model predicts (model-quality)."),

@@ -27,6 +27,9 @@ class _Watched:
             return self
         return _Watched(self._dataset.counting(identifiers), self._progress)
 
+    def by_event(self) -> Dataset:
+        return _Watched(self._dataset.by_event(), self._progress) if isinstance(self._dataset, Identified) else self
+
     def batches(self, quarantine: Quarantine) -> Iterator[pl.DataFrame]:
         task = self._progress.add_task(self.name, total=None, rows="0")
         rows = 0

@@ -19,6 +19,7 @@ class Settings:
     Attributes are names, indexes of columns (`"0"`), or paths into nested JSON (`predictions[0].score`).
     segments: categorical columns; every figure is also given for each of their values.
     ground_truth: labels that arrived later, to be joined on the records' ids.
+    expected_label_share: of predictions that have a label by now as a rule, in [0, 1]; fewer are then a violation.
     analysis_config: the text of Clarify's `analysis_config.json`, for bias and explainability.
     model: what explainability explains: a model of a known library, a function of rows, or the URL of an endpoint.
     seed: of everything that is drawn at random.
@@ -31,6 +32,7 @@ class Settings:
     ground_truth_attribute: str | None = None
     segments: tuple[str, ...] = ()
     ground_truth: "Dataset | None" = None
+    expected_label_share: float | None = None
     analysis_config: str | None = None
     model: object = None
     seed: int = 0

@@ -4,7 +4,8 @@ An attribute finds its column in this order (contract 6.4):
 1. a column of exactly that name;
 2. `endpointOutput_<attribute>` (the truth: `groundTruthData_<attribute>`), made by a merge or a preprocessing script;
 3. a path into nested data, named as by `watchpost.data.flatten`: `a.b`, `a[0].b`, `$.a.b`, `"odd name".b`;
-4. a whole number: the column at that 0-based place, output before input, ids and (but for the truth) truth not counted.
+4. a whole number: the column at that 0-based place, output before input, ids and truth not counted; for the truth, the
+   place among the columns of truth, if there are any.
 
 A name of a list (`a`, `a[]`, `a[*]`) stands for all its elements: the probabilities of a multiclass model.
 """
@@ -17,6 +18,7 @@ import numpy as np
 import polars as pl
 
 from watchpost.data.ground_truth import EVENT_ID, EVENT_ROW
+from watchpost.data.payloads import ENVELOPES
 from watchpost.errors import InputError
 from watchpost.quality.metrics import ProblemType
 
@@ -89,12 +91,15 @@ def find_columns(names: Sequence[str], attribute: str, prefix: str = OUTPUT_PREF
 
     >>> find_columns(["_c0", "_c1"], "1"), find_columns(["p.scores[0]", "p.scores[1]"], "p.scores")
     (('_c1',), ('p.scores[0]', 'p.scores[1]'))
+    >>> find_columns(["endpointOutput_score"], "predictions[0].score")
+    ('endpointOutput_score',)
     """
     path = _plain_path(attribute)
-    for name in (attribute, prefix + attribute, path, prefix + path):
+    row = _path_in_row(attribute)
+    for name in (attribute, prefix + attribute, path, prefix + path, row, prefix + row):
         if name in names:
             return (name,)
-    for start in (path, prefix + path):
+    for start in (path, prefix + path, row, prefix + row):
         elements = {
             int(found[1]): name for name in names if (found := re.fullmatch(re.escape(start) + r"\[([0-9]+)\]", name))
         }
@@ -102,7 +107,8 @@ def find_columns(names: Sequence[str], attribute: str, prefix: str = OUTPUT_PREF
             return tuple(elements[index] for index in sorted(elements))
     if re.fullmatch(r"[0-9]+", attribute):
         own = [n for n in names if n not in (EVENT_ID, EVENT_ROW)]
-        own = [n for n in own if n.startswith(TRUTH_PREFIX) is (prefix == TRUTH_PREFIX)]
+        truths = [n for n in own if n.startswith(TRUTH_PREFIX)]
+        own = (truths or own) if prefix == TRUTH_PREFIX else [n for n in own if n not in truths]
         return tuple(own[int(attribute) : int(attribute) + 1])
     return ()
 
@@ -198,6 +204,17 @@ def _plain_path(attribute: str) -> str:
     path = re.sub(r"\[(?:'([^']*)'|\"([^\"]*)\")\]", lambda m: f".{m[1] or m[2]}", path)
     path = re.sub(r'"([^"]*)"', r"\1", path).removeprefix(".")
     return re.sub(r"\[\*?\]$", "", path)
+
+
+def _path_in_row(attribute: str) -> str:
+    """The path inside one element of an envelope: readers make a row of each (`watchpost.data.payloads`).
+
+    A bare array's element is named by its place alone.
+    """
+    found = re.fullmatch(rf"\$?\.?({'|'.join(ENVELOPES)})?\[(?:\*|([0-9]*))\](?:\.(.+))?", attribute)
+    if found is None:
+        return _plain_path(attribute)
+    return _plain_path(found[3]) if found[3] else found[1] or found[2] or attribute
 
 
 def _number(column: pl.Series) -> pl.Series:

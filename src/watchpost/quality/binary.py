@@ -145,12 +145,12 @@ class BinaryQuality:
 
 
 def _sums(labels: Flags, predictions: Flags, probabilities: Floats | None, weights: Floats | None) -> _Sums:
-    cells = labels.view(np.uint8) * np.uint8(2) + predictions.view(np.uint8)
     if weights is None:
         positives, called = int(np.count_nonzero(labels)), int(np.count_nonzero(predictions))
-        hits = int(np.count_nonzero(cells == 3))
+        hits = int(np.count_nonzero(labels & predictions))
         counts = [float(n) for n in (len(labels) - positives - called + hits, called - hits, positives - hits, hits)]
     else:
+        cells = labels.view(np.uint8) * np.uint8(2) + predictions.view(np.uint8)
         counts = [float(total) for total in np.bincount(cells, weights=weights, minlength=4)]
     if probabilities is None:
         return _Sums(counts[0], counts[1], counts[2], counts[3])

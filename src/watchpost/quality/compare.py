@@ -1,5 +1,6 @@
 """Figures against constraints: which metrics got worse than they may be, and in the original's words."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,7 +9,7 @@ from watchpost.quality.document import MetricConstraint, QualityConstraints
 from watchpost.quality.figures import Figures, Metric
 from watchpost.verdicts import Violation
 
-_NEVER_REPORTED = ("f0_5", "weighted_f0_5")  # by the original, although their thresholds were broken (contract 6.7)
+NEVER_REPORTED = ("f0_5", "weighted_f0_5")  # by the original, although their thresholds were broken (contract 6.7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +44,15 @@ def compare_quality(
     *,
     predictions: int | None = None,
     gate: CoverageGate | None = None,
-    deviations: float = 0.0,
+    allowances: Mapping[str, float] | None = None,
     compat: bool = False,
 ) -> QualityOutcome:
     """Judge every constraint that has a threshold.
 
     Args: predictions: all predictions of the window, labelled or not; None if unknown. gate: None asks for one row.
-    deviations: how many of its own standard deviations a value may lie beyond the threshold. 0 is the original's rule:
-    its thresholds are the baseline's own values, so that about every second healthy window breaks each; one of the
-    contract's standard deviations is half a standard error. compat: the original's rule, and its silence on f0_5.
+    allowances: by how much a metric may lie beyond its threshold, by name, in its own unit (`quality.chance`). Without
+    one the original's rule holds: its thresholds are the baseline's own values, so that about every second healthy
+    window breaks each. compat: the original's rule, and its silence on f0_5.
     Source: contract 6.7.
     """
     short = None if compat else _shortage(figures, predictions, gate or CoverageGate())
@@ -60,14 +61,14 @@ def compare_quality(
     metrics = {metric.name: metric for metric in figures.metrics}
     violations, notes, evaluated = [], [], 0
     for constraint in constraints.constraints:
-        if constraint.threshold is None or (compat and constraint.name in _NEVER_REPORTED):
+        if constraint.threshold is None or (compat and constraint.name in NEVER_REPORTED):
             continue
         metric = metrics.get(constraint.name)
         if metric is None or metric.value is None:
             notes.append(f"{constraint.name} was not judged: it is undefined on these {figures.rows} rows.")
             continue
         evaluated += 1
-        allowance = 0.0 if compat else deviations * (metric.standard_deviation or 0.0)
+        allowance = 0.0 if compat or allowances is None else allowances.get(constraint.name, 0.0)
         if _beyond(constraint, metric.value, allowance):
             violations.append(_violation(constraint, metric))
     verdict: Literal["ok", "violation"] = "violation" if violations else "ok"

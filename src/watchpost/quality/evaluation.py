@@ -20,7 +20,7 @@ from watchpost.quality.counted_values import MOST_VALUES
 from watchpost.quality.figures import Figures
 from watchpost.quality.multiclass import MulticlassQuality
 from watchpost.quality.regression import RegressionQuality
-from watchpost.quality.spread import RowSample, standard_deviations
+from watchpost.quality.spread import RowSample, standard_deviations, standard_errors
 
 Quality: TypeAlias = RegressionQuality | BinaryQuality | MulticlassQuality
 
@@ -81,6 +81,10 @@ class Evaluation:
         if rng is None:
             return figures
         return figures.with_deviations(standard_deviations(self._sample, self._measure, rng))
+
+    def standard_errors(self, rng: np.random.Generator) -> dict[str, float]:
+        """How sure each metric is, by name, in its own unit (`watchpost.quality.spread`). rng: draws the halves."""
+        return standard_errors(self._sample, self._measure, rng)
 
     def _measure(self, rows: pl.DataFrame) -> Figures:
         quality = _empty(self.attributes, rows, self._cap)

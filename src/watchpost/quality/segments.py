@@ -1,5 +1,6 @@
 """Every figure by the values of a categorical column: where the model is worst, although it looks fine as a whole."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import polars as pl
@@ -48,9 +49,6 @@ def segments(
     the segment behind the others.
     Raises: InputError when the column is absent, or has more than MOST_SEGMENTS values.
     """
-    metric = definition(attributes.problem_type, ranked_by or RANKED_BY[attributes.problem_type])
-    if metric is None or metric.better is None:
-        raise InputError(f"Segments cannot be ranked by {ranked_by!r}: it is no metric with a better direction.")
     if column not in frame.columns:
         raise InputError(f"There is no column {column!r} to make segments of. Name one of {', '.join(frame.columns)}.")
     values = frame[column].n_unique()
@@ -64,6 +62,16 @@ def segments(
         rows = frame.filter(pl.col(column).eq_missing(pl.lit(cell, dtype=frame[column].dtype)))
         figures = evaluate(rows, attributes)
         found.append(Segment(column, None if cell is None else str(cell), figures, figures.rows < least_rows))
+    return worst_first(found, attributes.problem_type, ranked_by)
+
+
+def worst_first(
+    found: Iterable[Segment], problem_type: ProblemType, ranked_by: str | None = None
+) -> tuple[Segment, ...]:
+    """Segments in the order of `segments`. Raises: InputError when that metric has no better direction."""
+    metric = definition(problem_type, ranked_by or RANKED_BY[problem_type])
+    if metric is None or metric.better is None:
+        raise InputError(f"Segments cannot be ranked by {ranked_by!r}: it is no metric with a better direction.")
     sign = 1.0 if metric.better == "higher" else -1.0
 
     def rank(segment: Segment) -> tuple[bool, float, int]:
