@@ -96,9 +96,9 @@ def open_dataset(
 
     Args: data: the path of a file, a folder, a glob or an `s3://` URI of CSV, JSON lines, JSON, Parquet or capture
     files; or a pandas, polars or pyarrow table; or a dict of columns.
-    format: csv, jsonl, json, parquet or capture; None looks at the content. header: whether CSV files name their
-    columns. delimiter: of CSV files; None is a tab for .tsv files and a comma for all others. names: given by position
-    to columns without a name, when there are as many.
+    format: csv, jsonl, json, parquet, capture or ground-truth; None looks at the content. header: whether CSV files
+    name their columns. delimiter: of CSV files; None is a tab for .tsv files and a comma for all others. names: given
+    by position to columns without a name, when there are as many.
     Raises: SourceNotFound, UnknownFormat; reading raises the other InputErrors.
     """
     from watchpost.data import open_dataset as open_any

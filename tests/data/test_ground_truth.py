@@ -5,10 +5,14 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
-from watchpost.data.ground_truth import EVENT_ID, EVENT_ROW, GroundTruthFiles
+from watchpost.data.ground_truth import EVENT_ID, EVENT_ROW, GroundTruthFiles, _of_line
 from watchpost.data.quarantine import Quarantine
 from watchpost.data.sources import find_sources
+from watchpost.data.uniform import read_payloads
 
 
 def truth(event: object, data: object, encoding: str = "CSV") -> str:
@@ -59,3 +63,25 @@ def test_the_recorded_labels_of_the_original_are_read(shared):
     (frame,) = GroundTruthFiles(source).batches(quarantine)
     assert (frame.height, quarantine.total) == (44, 0)
     assert frame["_c0"].dtype == pl.Int64
+
+
+labels = st.one_of(
+    st.integers(-99, 99).map(str), st.floats().map(repr), st.sampled_from(["cat", "1\n", "a,b", "", " 7"])
+)
+
+
+@given(st.lists(labels, min_size=1, max_size=30))
+def test_reading_fast_equals_reading_line_by_line(tmp_path_factory, cells):
+    """A blank between the lines of one file makes it unfit for reading fast."""
+    folders = [tmp_path_factory.mktemp(name) for name in ("fast", "slow")]
+    lines = [truth(f"e{place}", cell) for place, cell in enumerate(cells)]
+    (fast, aside), (slow, also) = (
+        read(folder, *lines, *more) for folder, more in zip(folders, ([], [" ", ""]), strict=True)
+    )
+    assert (fast.height, aside.total) == (slow.height, also.total)
+    assert_frame_equal(fast, slow)
+
+
+def test_alike_lines_are_read_fast():
+    data = "".join(truth(f"e{place}", "1") + "\n" for place in range(5)).encode()
+    assert read_payloads(data, 5, _of_line) is not None

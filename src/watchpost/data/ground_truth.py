@@ -7,6 +7,7 @@ import msgspec
 import polars as pl
 
 from watchpost.data.cells import frame_of, typed_text_column
+from watchpost.data.envelopes import CapturedSide
 from watchpost.data.jsonl import name_of
 from watchpost.data.lines import line_blocks
 from watchpost.data.names import positional_names
@@ -14,6 +15,7 @@ from watchpost.data.payloads import Named, decode_payload
 from watchpost.data.quarantine import Quarantine
 from watchpost.data.records import RecordError, check_keys
 from watchpost.data.sources import Source
+from watchpost.data.uniform import Payloads, read_payloads, side_by_side
 
 EVENT_ID = "event_id"
 """The column of `eventMetadata.eventId`: the captured inference id, or else the captured event id (contract 6.2)."""
@@ -22,18 +24,12 @@ EVENT_ROW = "event_row"
 """The column that holds the row's 0-based place within its event; labels pair with captured rows by it."""
 
 
-class _Truth(msgspec.Struct, frozen=True):
-    data: str
-    encoding: str
-    observedContentType: str | None = None  # noqa: N815  the file's word
-
-
 class _Metadata(msgspec.Struct, frozen=True):
     eventId: str  # noqa: N815  the file's word
 
 
 class _Record(msgspec.Struct, frozen=True):
-    groundTruthData: _Truth  # noqa: N815  the file's word
+    groundTruthData: CapturedSide  # noqa: N815  the file's word
     eventMetadata: _Metadata  # noqa: N815  the file's word
 
 
@@ -58,6 +54,13 @@ class GroundTruthFiles:
     def batches(self, quarantine: Quarantine) -> Iterator[pl.DataFrame]:
         """See Dataset.batches."""
         for block in line_blocks(self.sources, quarantine):
+            uniform = read_payloads(block.data, block.count, _of_line)
+            if uniform is not None:
+                (labels,), ids = uniform
+                assert labels is not None
+                place = pl.zeros(len(ids), dtype=pl.Int64, eager=True)
+                yield pl.DataFrame([ids.alias(EVENT_ID), place.alias(EVENT_ROW), *side_by_side([labels])])
+                continue
             rows: list[Named] = []
             for index, line in enumerate(block.lines()):
                 if not line.strip():
@@ -71,8 +74,21 @@ class GroundTruthFiles:
                 yield _typed(frame_of(rows))
 
 
+def _of_line(line: bytes) -> tuple[Payloads, str | None]:
+    record = _decode(line)
+    return (record.groundTruthData,), record.eventMetadata.eventId
+
+
 def _label_rows(line: bytes) -> list[Named]:
     """The rows of one line. Raises: RecordError."""
+    record = _decode(line)
+    truth, event = record.groundTruthData, record.eventMetadata.eventId
+    labels = decode_payload(truth.data, truth.encoding, truth.observedContentType or "", "groundTruthData")
+    cells: list[Named] = [dict(zip(positional_names(len(c)), c, strict=True)) for c in labels.positional]
+    return [_label_row(event, row, label) for row, label in enumerate([*cells, *labels.named])]
+
+
+def _decode(line: bytes) -> _Record:
     try:
         if not line.isascii():
             line.decode("utf-8")  # msgspec skips members it does not know without looking at their bytes
@@ -84,15 +100,11 @@ def _label_rows(line: bytes) -> list[Named]:
     except (msgspec.DecodeError, RecursionError) as error:
         raise RecordError("not JSON", str(error)) from error
     check_keys(line, msgspec.json.decode(line))
-    event = record.eventMetadata.eventId
-    if not event:
+    if not record.eventMetadata.eventId:
         raise RecordError(
             "not a ground truth record", "eventMetadata.eventId is empty, so the label belongs to nothing"
         )
-    truth = record.groundTruthData
-    labels = decode_payload(truth.data, truth.encoding, truth.observedContentType or "", "groundTruthData")
-    cells: list[Named] = [dict(zip(positional_names(len(c)), c, strict=True)) for c in labels.positional]
-    return [_label_row(event, row, label) for row, label in enumerate([*cells, *labels.named])]
+    return record
 
 
 def _label_row(event: str, row: int, label: Named) -> Named:

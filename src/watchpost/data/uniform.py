@@ -9,12 +9,13 @@ outcome is the same, only later.
 """
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 from watchpost.data.cells import FRACTIONAL, typed_text
-from watchpost.data.envelopes import decode_capture
+from watchpost.data.envelopes import CapturedSide, decode_capture
 from watchpost.data.lines import count_controls
 from watchpost.data.names import positional_names
 from watchpost.data.records import RecordError
@@ -47,44 +48,61 @@ class UniformBlock:
     truth: pl.DataFrame | None = None
 
 
+Payloads = tuple[CapturedSide | None, ...]
+Decode = Callable[[bytes], tuple[Payloads, str | None]]
+"""What a line holds: its payloads, each with an encoding, and its id. Raises: RecordError."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Template:
-    """A line's text with a hole for each variable. output, input, truth, identifier: the number of their hole."""
+    """A line's text with a hole for each variable. payloads, identifier: the number of their hole."""
 
     text: str
-    output: int | None
-    input: int | None
-    truth: int | None
+    payloads: tuple[int | None, ...]
     identifier: int | None
 
 
 def read_uniform(data: bytes, lines: int) -> UniformBlock | None:
     """The rows of a block of `lines` lines, each ended by a newline, all CSV; None when the block is unfit."""
+    found = read_payloads(data, lines, _captured)
+    if found is None:
+        return None
+    (output, input_, truth), ids = found
+    sides = [side for side in (output, input_) if side is not None]
+    return UniformBlock(side_by_side(sides), ids, 0 if output is None else output.width, truth)
+
+
+def read_payloads(data: bytes, lines: int, decode: Decode) -> tuple[tuple[pl.DataFrame | None, ...], pl.Series] | None:
+    """The payloads of every line of a block as typed columns, and the lines' ids, if any; None for an unfit block.
+
+    decode: says of one line what its payloads and its id are.
+    """
     try:
         head = data[: data.index(b"\n")].decode("utf-8")
         if not data.isascii():
             data.decode("utf-8")
     except UnicodeDecodeError:
         return None
-    template = _template(head)
+    template = _template(head, decode)
     # Each line's newline is the only control character: JSON allows none inside a string, and none is needed outside.
     if template is None or count_controls(data) != lines:
         return None
     variables = _take_apart(data, lines, template.text)
     if variables is None:
         return None
-    holes = (template.output, template.input, template.truth)
-    output, input_, truth = (None if hole is None else _read_rows(variables[hole]) for hole in holes)
-    if any(side is None and hole is not None for side, hole in zip((output, input_, truth), holes, strict=True)):
+    read = [None if hole is None else _read_rows(variables[hole]) for hole in template.payloads]
+    if any(side is None and hole is not None for side, hole in zip(read, template.payloads, strict=True)):
         return None
-    captured = [side for side in (output, input_) if side is not None]
     ids = pl.Series(dtype=pl.String) if template.identifier is None else variables[template.identifier]
-    if (ids.str.len_bytes() == 0).any():
-        return None
-    return UniformBlock(_side_by_side(captured), ids, 0 if output is None else output.width, truth)
+    return None if (ids.str.len_bytes() == 0).any() else (tuple(read), ids)
 
 
-def _template(line: str) -> _Template | None:
+def _captured(line: bytes) -> tuple[Payloads, str | None]:
+    record = decode_capture(line)
+    return (record.captureData.output, record.captureData.input, record.groundTruthData), record.identifier
+
+
+def _template(line: str, decode: Decode) -> _Template | None:
     """The line with holes for its variables; None for a line that is not CSV on all sides, or needs escapes."""
     tokens = line.split('"')
     strings = range(3, len(tokens) - 1, 2)
@@ -98,17 +116,14 @@ def _template(line: str) -> _Template | None:
     if _HOLE in line or "\\" in _LINE_END.sub("", text.replace('\\r\\n"', '"').replace('\\n"', '"')):
         return None
     try:
-        record = decode_capture(probed.encode("utf-8"))
+        payloads, found = decode(probed.encode("utf-8"))
     except RecordError:
         return None
-    captured = (record.captureData.output, record.captureData.input, record.groundTruthData)
-    if any(side is not None and side.encoding.upper() != "CSV" for side in captured):
+    if any(side is not None and side.encoding.upper() != "CSV" for side in payloads):
         return None
-    output, input_, truth = (None if side is None else _hole_number(side.data) for side in captured)
-    if -1 in (output, input_, truth):
-        return None
-    identifier = None if record.identifier is None else _hole_number(record.identifier)
-    return None if identifier == -1 else _Template(text, output, input_, truth, identifier)
+    places = tuple(None if side is None else _hole_number(side.data) for side in payloads)
+    identifier = None if found is None else _hole_number(found)
+    return None if -1 in (*places, identifier) else _Template(text, places, identifier)
 
 
 def _hole_number(value: str) -> int:
@@ -186,7 +201,8 @@ def _read_rows(rows: pl.Series) -> pl.DataFrame | None:
     return None if (rows.str.len_bytes() == 0).any() else _read_side(rows)
 
 
-def _side_by_side(sides: list[pl.DataFrame]) -> pl.DataFrame:
+def side_by_side(sides: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """All sides' columns under positional names."""
     columns = [column for side in sides for column in side]
     return pl.DataFrame([c.alias(n) for c, n in zip(columns, positional_names(len(columns)), strict=True)])
 

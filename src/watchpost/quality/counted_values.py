@@ -48,6 +48,7 @@ class CountedValues:
         self._weights: Floats = np.empty((kinds, 0))
         self._pending: list[tuple[Floats, NDArray[np.integer | np.bool_] | None, Floats | None]] = []
         self._waiting = 0
+        self._most_waiting = min(_PENDING, 2 * cap)  # many small tables together hold no more than a large one
 
     def add(
         self,
@@ -59,9 +60,9 @@ class CountedValues:
 
         The arrays are kept until they are counted: they must not change afterwards.
         """
-        for start in range(0, len(values), _PENDING):
-            piece = slice(start, start + _PENDING)
-            if self._waiting + len(values[piece]) > _PENDING:
+        for start in range(0, len(values), self._most_waiting):
+            piece = slice(start, start + self._most_waiting)
+            if self._waiting + len(values[piece]) > self._most_waiting:
                 self._settle()
             self._pending.append(
                 (values[piece], None if kinds is None else kinds[piece], None if weights is None else weights[piece])
