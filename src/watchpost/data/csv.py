@@ -92,7 +92,7 @@ class CsvFiles:
             return list(self._names) if width == len(self._names) else positional_names(width), first
         rest = first.data.split(b"\n", lines)
         data = rest[lines] if len(rest) > lines else b""
-        return distinct_names(record), _Block(data, first.line + lines, first.cut_off)
+        return distinct_names(record), _Block(data, first.line + lines, max(first.lines - lines, 0), first.cut_off)
 
     def _refuse_other_delimiter(self, name: str, record: list[str], data: bytes) -> None:
         """A file that splits evenly by another delimiter, and not at all by this one, was meant otherwise."""
@@ -115,6 +115,7 @@ class _Block:
 
     data: bytes
     line: int
+    lines: int
     cut_off: bool = False
 
 
@@ -130,7 +131,8 @@ def _blocks(stream: IO[bytes], name: str, size: int) -> Iterator[_Block]:
         if not chunk:
             data = rest.rstrip(b"\r\n")
             if data:
-                yield _Block(data + b"\n", line, cut_off=not rest.endswith(b"\n"))
+                data += b"\n"
+                yield _Block(data, line, _count(data, b"\n"), cut_off=not rest.endswith(b"\n"))
             return
         end = _cut(chunk, quotes_open=rest.count(b'"') % 2 == 1)
         if not end:
@@ -139,8 +141,9 @@ def _blocks(stream: IO[bytes], name: str, size: int) -> Iterator[_Block]:
                 raise UnreadableSource(name, f"line {line} is longer than {_LONGEST_LINE >> 20} MiB, so it is no CSV")
             continue
         data = b"".join((rest, memoryview(chunk)[:end]))
-        yield _Block(data, line)
-        line += _count(data, b"\n")
+        lines = _count(data, b"\n")
+        yield _Block(data, line, lines)
+        line += lines
         rest = chunk[end:]
 
 
@@ -185,7 +188,7 @@ class _Parser:
             frame = self._read(block.data, self._text)
         if frame is None and self._schema != self._text:
             frame = self._read(block.data, self._text)
-        if frame is None or not self._whole(block.data, frame):
+        if frame is None or not self._whole(block, frame):
             frame = self._read_records(block)
         if not self._learned:
             self._learned = True
@@ -205,14 +208,15 @@ class _Parser:
         except pl.exceptions.PolarsError:
             return None
 
-    def _whole(self, data: bytes, frame: pl.DataFrame) -> bool:
+    def _whole(self, block: _Block, frame: pl.DataFrame) -> bool:
         """Whether every record certainly had one field for each column (polars fills up short records in silence)."""
-        lines = _count(data, b"\n")
-        if b'"' not in data:
+        if frame.height != block.lines:
+            return False
+        if b'"' not in block.data:
             # A record too long is refused by polars, so an exact number of delimiters leaves no room for a short one.
-            return frame.height == lines and _count(data, self._delimiter.encode()) == lines * (len(self._columns) - 1)
+            return _count(block.data, self._delimiter.encode()) == block.lines * (len(self._columns) - 1)
         # Delimiters inside quotes spoil the count. But a short record lacks its last cell, and no other does then.
-        return frame.height == lines and len(self._columns) > 1 and not frame[self._columns[-1]].null_count()
+        return len(self._columns) > 1 and not frame[self._columns[-1]].null_count()
 
     def _certain(self, data: bytes, frame: pl.DataFrame) -> bool:
         """Whether every cell read as a number has the class that the dtype promises.
@@ -238,7 +242,7 @@ class _Parser:
         """The block read record by record: slow and exact. Broken records are set aside with their line."""
         width = len(self._columns)
         good: list[list[str | None]] = []
-        last = block.line + _count(block.data, b"\n") - 1
+        last = block.line + block.lines - 1
         for line, text, fields, fault in _records(block, self._delimiter):
             if fault is not None:
                 self._quarantine.add(self._name, line, fault, "", text)
