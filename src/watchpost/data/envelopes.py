@@ -2,7 +2,7 @@
 
 import msgspec
 
-from watchpost.data.records import RecordError
+from watchpost.data.records import RecordError, decode_envelope
 
 
 class CapturedSide(msgspec.Struct, frozen=True):
@@ -62,16 +62,7 @@ _DECODER = msgspec.json.Decoder(CaptureRecord)
 
 def decode_capture(line: bytes) -> CaptureRecord:
     """One line as a record with at least one side. Raises: RecordError."""
-    try:
-        if not line.isascii():
-            line.decode("utf-8")  # msgspec skips members it does not know without looking at their bytes
-        record = _DECODER.decode(line)
-    except UnicodeDecodeError as error:
-        raise RecordError("invalid UTF-8", f"byte {error.start} of the line") from error
-    except msgspec.ValidationError as error:
-        raise RecordError("not a capture record", str(error)) from error
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise RecordError("not JSON", str(error)) from error
+    record = decode_envelope(line, _DECODER, "not a capture record")
     if record.captureData.input is None and record.captureData.output is None:
         raise RecordError("not a capture record", "captureData has neither endpointInput nor endpointOutput")
     return record

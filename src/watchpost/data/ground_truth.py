@@ -13,7 +13,7 @@ from watchpost.data.lines import line_blocks
 from watchpost.data.names import positional_names
 from watchpost.data.payloads import Named, decode_payload
 from watchpost.data.quarantine import Quarantine
-from watchpost.data.records import RecordError, check_keys
+from watchpost.data.records import RecordError, check_keys, decode_envelope
 from watchpost.data.sources import Source
 from watchpost.data.uniform import Payloads, read_payloads, side_by_side
 
@@ -89,16 +89,7 @@ def _label_rows(line: bytes) -> list[Named]:
 
 
 def _decode(line: bytes) -> _Record:
-    try:
-        if not line.isascii():
-            line.decode("utf-8")  # msgspec skips members it does not know without looking at their bytes
-        record = _DECODER.decode(line)
-    except UnicodeDecodeError as error:
-        raise RecordError("invalid UTF-8", f"byte {error.start} of the line") from error
-    except msgspec.ValidationError as error:
-        raise RecordError("not a ground truth record", str(error)) from error
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise RecordError("not JSON", str(error)) from error
+    record = decode_envelope(line, _DECODER, "not a ground truth record")
     check_keys(line, msgspec.json.decode(line))
     if not record.eventMetadata.eventId:
         raise RecordError(

@@ -7,8 +7,11 @@ numbers keep all their digits. What it does not see, a key that is written twice
 import json
 import re
 from collections.abc import Sequence
+from typing import TypeVar
 
 import msgspec
+
+T = TypeVar("T")
 
 _DECODER = msgspec.json.Decoder()
 _MEMBER = re.compile(rb'"[ \t\r\n]*:')
@@ -91,3 +94,20 @@ def _refuse_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
                 raise _RepeatedKeyError(key)
             seen.add(key)
     return members
+
+
+def decode_envelope(line: bytes, decoder: msgspec.json.Decoder[T], unlike: str) -> T:
+    """One line as the record that `decoder` knows. unlike: the reason given for JSON of another shape.
+
+    Raises: RecordError.
+    """
+    try:
+        if not line.isascii():
+            line.decode("utf-8")  # msgspec skips members it does not know without looking at their bytes
+        return decoder.decode(line)
+    except UnicodeDecodeError as error:
+        raise RecordError("invalid UTF-8", f"byte {error.start} of the line") from error
+    except msgspec.ValidationError as error:
+        raise RecordError(unlike, str(error)) from error
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise RecordError("not JSON", str(error)) from error
