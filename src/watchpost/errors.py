@@ -10,16 +10,21 @@ WatchpostError                    code: what a program matches on; never renamed
 ├── BaselineError                 a baseline cannot be read or does not fit
 │   ├── BaselineNotFound          no statistics.json / constraints.json where they should be
 │   └── MalformedBaseline         a baseline file breaks its contract
-└── PluginError                   a family was asked for something it does not have
-    ├── UnknownName               no member of that name (the message says the nearest)
-    ├── NameTaken                 a stranger claims the name of a built-in member
-    └── WrongFamily               a member's `plugin` is not of the family's type
+├── PluginError                   a family was asked for something it does not have
+│   ├── UnknownName               no member of that name (the message says the nearest)
+│   ├── NameTaken                 a stranger claims the name of a built-in member
+│   └── WrongFamily               a member's `plugin` is not of the family's type
+├── Refused                       a request to the server breaks a rule; `fault` is the shape AWS's models give it
+└── ServerError                   the server itself cannot do its work
+    ├── StoreUnavailable          the database cannot be opened, read or written
+    └── Misconfigured             a setting of the server makes no sense
 ```
 
 A record that cannot be read is no error: it is quarantined and counted (`watchpost.data.quarantine`), and the run
 goes on.
 """
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import ClassVar
 
@@ -141,3 +146,44 @@ class WrongFamily(PluginError):
     def __init__(self, family: str, name: str, kind: type) -> None:
         super().__init__(f"{family} member {name!r} offers a {kind.__name__}, which is not what this family holds.")
         self.family, self.name, self.kind = family, name, kind
+
+
+class Refused(WatchpostError):
+    """A request to the server breaks a rule or names what is not there.
+
+    Args: fault: name of the error's shape in the service's botocore model (`ResourceNotFound`,
+    `InvalidParameterValueException`, …), or an error code that AWS uses without modelling it (`ValidationError`).
+    members: further members of that shape.
+    """
+
+    code = "refused"
+
+    def __init__(self, fault: str, message: str, members: Mapping[str, object] | None = None) -> None:
+        super().__init__(message)
+        self.fault, self.message, self.members = fault, message, dict(members or {})
+
+
+class ServerError(WatchpostError):
+    """The server itself cannot do its work."""
+
+    code = "server"
+
+
+class StoreUnavailable(ServerError):
+    """The database cannot be opened, read or written."""
+
+    code = "store-unavailable"
+
+    def __init__(self, url: str, why: str, todo: str) -> None:
+        super().__init__(f"The database {url!r} {why}. {todo}.")
+        self.url = url
+
+
+class Misconfigured(ServerError):
+    """A setting of the server makes no sense."""
+
+    code = "misconfigured"
+
+    def __init__(self, setting: str, value: object, expected: str) -> None:
+        super().__init__(f"{setting} is {value!r}, expected {expected}.")
+        self.setting, self.value = setting, value

@@ -1,0 +1,1 @@
+"""Alarms: evaluate(alarm, datapoints, now) gives a state, never a side effect."""

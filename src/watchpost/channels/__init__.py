@@ -1,0 +1,1 @@
+"""Channels: how a person or a system is told. A family: one file a channel."""
