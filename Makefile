@@ -1,7 +1,8 @@
 # Everything a person does with this checkout. Needs Python 3.11 or newer, make and a package index; nothing else.
 #
 # The environment is .venv in the checkout. It is made on first use and again only when pyproject.toml or
-# constraints.txt change. `make demo` installs the package alone; tests and checks add the dev group.
+# constraints.txt change. `make demo` installs the package with its server; tests and checks add
+# PostgreSQL's driver and the dev group.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -51,7 +52,7 @@ wheel: .venv/installed ## build the wheel into dist/
 
 pins: .venv/installed ## resolve constraints.txt anew from pyproject.toml
 	$(BIN)/pip install --quiet uv
-	@{ sed -n '/^#/p' constraints.txt; $(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
+	@{ sed -n '/^#/p' constraints.txt; $(BIN)/uv pip compile pyproject.toml --group dev --extra server --extra postgres --universal --python-version 3.11 \
 		--fork-strategy fewest --upgrade --quiet --no-header --no-annotate --no-emit-package watchpost; } > .venv/constraints.txt
 	@mv .venv/constraints.txt constraints.txt
 
@@ -63,9 +64,9 @@ clean: ## remove the environment and everything made
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer with venv found. Install one, or say make PYTHON=/path/to/python." >&2; exit 2; }
 	@test -x $(BIN)/python || { echo "Making .venv with $(PYTHON)"; $(PYTHON) -m venv .venv; }
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt pip
-	$(BIN)/python -m pip install -qq $(PINNED) -e .
+	$(BIN)/python -m pip install -qq $(PINNED) -e '.[server]'
 	@touch $@
 
 .venv/developed: .venv/installed
-	$(BIN)/python -m pip install -qq $(PINNED) -e . --group dev
+	$(BIN)/python -m pip install -qq $(PINNED) -e '.[server,postgres]' --group dev
 	@touch $@
