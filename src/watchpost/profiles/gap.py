@@ -161,12 +161,6 @@ def _largest(differences: Floats) -> float:
 
 
 def _items(sketch: Sketch) -> tuple[Floats, Counts]:
-    """All items, level 0 first, and the weight of each; shapes (n,), (n,)."""
-    if not sketch.levels:
-        return np.empty(0), np.empty(0, dtype=np.int64)
-    lengths = [len(level) for level in sketch.levels]
-    items = np.concatenate(sketch.levels)
-    # All levels but the lowest are a few sorted runs: with that one sorted too, the merge sort that follows takes half
-    # the time. Its items weigh the same, so no weight need move along.
-    items[: lengths[0]].sort()
-    return items, np.repeat(np.left_shift(1, np.arange(len(lengths))), lengths)
+    """All items ascending, of equal ones the lowest level first, and the weight of each; shapes (n,), (n,)."""
+    items, levels = sketch.ordered
+    return items, np.left_shift(1, levels.astype(np.int64))
