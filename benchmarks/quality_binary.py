@@ -34,6 +34,7 @@ def limit(path: str) -> Callable[[], object]:
 def ours(path: str) -> Callable[[], object]:
     """Every figure of the contract and more, both curves included, from the reader that every command uses."""
     from watchpost import open_dataset
+    from watchpost.data.ahead import read_ahead
     from watchpost.data.quarantine import Quarantine
     from watchpost.quality.attributes import Attributes
     from watchpost.quality.evaluation import Evaluation
@@ -42,7 +43,7 @@ def ours(path: str) -> Callable[[], object]:
 
     def evaluate() -> object:
         evaluation, rng = Evaluation(attributes), np.random.default_rng(1)
-        for batch in open_dataset(path).batches(Quarantine()):
+        for batch in read_ahead(open_dataset(path).batches(Quarantine())):
             evaluation.update(batch, rng)
         return evaluation.figures(rng)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
+from watchpost.data.ahead import read_ahead
 from watchpost.data.dataset import Dataset, Identified
 from watchpost.data.ground_truth import EVENT_ID
 from watchpost.data.labels import Coverage, LabelledPredictions, join_batches
@@ -88,7 +89,7 @@ def _labelled(
             rows = _with_truth(met.rows, truth) if truth is not None and whole else pl.DataFrame()
             yield LabelledPredictions(rows, met.coverage)
         return
-    for batch in table.batches(quarantine):
+    for batch in read_ahead(table.batches(quarantine)):
         answers, truth = columns.answers(batch), columns.truth(batch)
         if answers is None or truth is None:
             # Rows of which only a part is there still count: as labelled, if it is the answer that is missing.
@@ -100,7 +101,7 @@ def _labelled(
 
 
 def _predictions(table: Dataset, columns: QualityColumns, quarantine: Quarantine) -> Iterator[pl.DataFrame]:
-    for batch in table.batches(quarantine):
+    for batch in read_ahead(table.batches(quarantine)):
         if EVENT_ID not in batch.columns:
             raise InputError(
                 f"{table.name!r} has no column {EVENT_ID!r}, so labels that arrived later cannot be joined. Name the "

@@ -1,12 +1,13 @@
 """A whole table's profile: one streaming pass, any number of threads, mergeable."""
 
 from collections import defaultdict
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import polars as pl
 
+from watchpost.data.ahead import read_ahead
 from watchpost.data.dataset import Dataset
 from watchpost.data.quarantine import Quarantine
 from watchpost.profiles.cells import quantile_edges
@@ -69,7 +70,7 @@ def profile(
     result = Profile(pairs=PairTables.of(baseline) if pairs and baseline is not None else None)
     with (
         ThreadPoolExecutor(max_workers=threads or pl.thread_pool_size(), thread_name_prefix="profile") as pool,
-        closing(_ahead(dataset.batches(quarantine or Quarantine()))) as batches,
+        closing(read_ahead(dataset.batches(quarantine or Quarantine()))) as batches,
     ):
         for batch in batches:
             result.rows += batch.height
@@ -95,16 +96,6 @@ def _update(columns: list[ColumnProfile], batch: pl.DataFrame, pool: ThreadPoolE
 
 def _update_quantiles(group: list[tuple[ColumnProfile, Numbers]]) -> None:
     update_together([column.quantiles for column, _ in group], [numbers for _, numbers in group])
-
-
-def _ahead(batches: Iterable[pl.DataFrame]) -> Generator[pl.DataFrame]:
-    """The same batches, the next one being read while one is worked on."""
-    source = iter(batches)
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="read") as reader:
-        coming = reader.submit(next, source, None)
-        while (batch := coming.result()) is not None:
-            coming = reader.submit(next, source, None)
-            yield batch
 
 
 def _cells(baseline: Statistics | None) -> dict[str, Floats]:

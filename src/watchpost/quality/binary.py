@@ -1,6 +1,8 @@
 """Quality of a binary classification: the confusion matrix, curves, and how good its probabilities are."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,12 +96,11 @@ class BinaryQuality:
         self._probabilities &= scores is not None and (
             not len(scores) or bool(scores.min() >= 0.0 and scores.max() <= 1.0)
         )
-        for start in range(0, len(labels), _PIECE):
-            piece = slice(start, start + _PIECE)
-            probabilities = scores[piece] if scores is not None and self._probabilities else None
-            held = None if weights is None else weights[piece]
-            self._sums = self._sums.plus(_sums(labels[piece], predictions[piece], probabilities, held))
+        # Both halves of the work are numpy on arrays of their own, so they run side by side.
+        added = _beside().submit(_added, labels, predictions, scores if self._probabilities else None, weights)
         self._scores.add(predictions.astype(np.float64) if scores is None else scores, labels, weights)
+        for part in added.result():
+            self._sums = self._sums.plus(part)
 
     def merge(self, other: "BinaryQuality") -> "BinaryQuality":
         """A new state of both sides' rows; the threshold is this side's."""
@@ -142,6 +143,26 @@ class BinaryQuality:
             _classes(sums, roc, curve),
             exact=table.exact,
         )
+
+
+@cache
+def _beside() -> ThreadPoolExecutor:
+    """One thread for all windows of this process."""
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="quality")
+
+
+def _added(labels: Flags, predictions: Flags, probabilities: Floats | None, weights: Floats | None) -> list[_Sums]:
+    """The sums of each piece of the rows, in order."""
+    pieces = [slice(start, start + _PIECE) for start in range(0, len(labels), _PIECE)]
+    return [
+        _sums(
+            labels[piece],
+            predictions[piece],
+            None if probabilities is None else probabilities[piece],
+            None if weights is None else weights[piece],
+        )
+        for piece in pieces
+    ]
 
 
 def _sums(labels: Flags, predictions: Flags, probabilities: Floats | None, weights: Floats | None) -> _Sums:
