@@ -17,7 +17,8 @@ WatchpostError                    code: what a program matches on; never renamed
 ├── Refused                       a request to the server breaks a rule; `fault` is the shape AWS's models give it
 └── ServerError                   the server itself cannot do its work
     ├── StoreUnavailable          the database cannot be opened, read or written
-    └── Misconfigured             a setting of the server makes no sense
+    ├── Misconfigured             a setting of the server makes no sense
+    └── AlreadyRunning            another server runs in the same home folder
 ```
 
 A record that cannot be read is no error: it is quarantined and counted (`watchpost.data.quarantine`), and the run
@@ -187,3 +188,16 @@ class Misconfigured(ServerError):
     def __init__(self, setting: str, value: object, expected: str) -> None:
         super().__init__(f"{setting} is {value!r}, expected {expected}.")
         self.setting, self.value = setting, value
+
+
+class AlreadyRunning(ServerError):
+    """Another server runs in the same home folder."""
+
+    code = "already-running"
+
+    def __init__(self, home: str, address: str | None) -> None:
+        where = f" at {address}" if address else ""
+        super().__init__(
+            f"A server runs in {home!r} already{where}. Stop it, or give this one a folder of its own with --home."
+        )
+        self.home, self.address = home, address

@@ -1,4 +1,4 @@
-"""The command line: `watchpost baseline`, `check`, `demo`.
+"""The command line: `watchpost baseline`, `check`, `demo`, `serve`, `env`.
 
 Exit codes: 0 clean, 1 violations, 2 bad input or usage. Only messages go to stderr; results go to stdout.
 """
@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from watchpost import __version__
-from watchpost.errors import WatchpostError
 from watchpost.fronts.cpu import numpy_settings
+from watchpost.fronts.exit_codes import CLEAN, VIOLATIONS, errors_as_exit_code
 from watchpost.fronts.options import Describing, Reading, describing, reading
+from watchpost.fronts.serve import env, serve
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from watchpost.data.quarantine import Quarantine
     from watchpost.monitors import Learned, LearnedSummary, Monitor
     from watchpost.reports import ReadableReport
-
-CLEAN, VIOLATIONS, BAD_INPUT = 0, 1, 2
 
 
 def main() -> None:
@@ -43,7 +42,12 @@ def watchpost() -> None:
       watchpost baseline train.parquet -o baseline/
       watchpost check today.parquet --baseline baseline/ --html report.html
       watchpost demo
+      watchpost serve
     """
+
+
+watchpost.add_command(serve)
+watchpost.add_command(env)
 
 
 @watchpost.command()
@@ -68,7 +72,7 @@ def baseline(data: str, output: Path, as_json: bool, reading: Reading, about: De
     from watchpost.fronts.progress import watched
     from watchpost.monitors import MONITORS
 
-    with _errors_as_exit_code():
+    with errors_as_exit_code():
         quarantine = Quarantine()
         chosen = MONITORS.load(about.monitor)
         with watched(reading.open(data)) as table:
@@ -124,7 +128,7 @@ def check(
         raise click.UsageError("Give the baseline: --baseline DIR, or --statistics FILE and --constraints FILE.")
     if (statistics or constraints) and about.monitor != "data_quality":
         raise click.UsageError("--statistics and --constraints are of data-quality; give --baseline DIR.")
-    with _errors_as_exit_code():
+    with errors_as_exit_code():
         chosen = MONITORS.load(about.monitor)
         if folder is not None and statistics is None and constraints is None:
             known = chosen.load(folder)
@@ -159,7 +163,7 @@ def demo(data: Path | None, output: Path) -> None:
     """
     from watchpost.fronts.demo import run_demo
 
-    with _errors_as_exit_code():
+    with errors_as_exit_code():
         run_demo(data, output, _console())
 
 
@@ -178,19 +182,6 @@ def _observe(
         return seen
     with watched(reading.open(data, known.column_names)) as table:
         return chosen.observe(known, table, about.settings(), quarantine)
-
-
-@contextmanager
-def _errors_as_exit_code() -> Iterator[None]:
-    """What cannot be judged is said in a sentence on stderr, with exit code 2."""
-    try:
-        yield
-    except WatchpostError as error:
-        click.echo(f"watchpost: {error}", err=True)
-        sys.exit(BAD_INPUT)
-    except OSError as error:
-        click.echo(f"watchpost: {error.filename or 'I/O'}: {error.strerror or error}", err=True)
-        sys.exit(BAD_INPUT)
 
 
 @contextmanager

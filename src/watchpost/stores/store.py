@@ -96,7 +96,13 @@ class Transaction(Protocol):
         """The task's claim ends; it may be claimed again from `due` on."""
 
     def interrupted(self, queue: str, worker: str) -> list[Task]:
-        """Tasks that this worker claimed in an earlier life and never settled."""
+        """Tasks that this worker claimed in an earlier life and never settled, as they were when it claimed them."""
+
+    def next_due(self, queue: str) -> datetime | None:
+        """When the next unclaimed task of the queue is due; None: there is none."""
+
+    def waiting(self) -> dict[str, int]:
+        """How many tasks each queue holds, claimed ones included."""
 
 
 class Store(Protocol):
@@ -120,6 +126,10 @@ class Store(Protocol):
 
     def watch(self, queue: str, wake: Callable[[], None]) -> None:
         """Call `wake` (quickly, from any thread) whenever work was put into the queue by this process."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether writing is still possible."""
 
     def close(self) -> None:
         """Finish what was begun and let go of the database."""

@@ -1,0 +1,110 @@
+"""Which service, protocol and operation a request means.
+
+The signature's scope names the service; within it the `smithy-protocol` header means CBOR, `X-Amz-Target` JSON, a form
+with `Action` query, and anything else is looked up by method and path. Without a signature the same words decide.
+"""
+
+import re
+from dataclasses import dataclass
+
+from watchpost.errors import Refused
+from watchpost.fronts.aws.model import OperationModel
+from watchpost.fronts.aws.protocols.query import parameters
+from watchpost.fronts.aws.services import Served, Services
+from watchpost.fronts.aws.wire import Request
+
+_OPERATION_PATH = re.compile(r"/service/(?:[^/]*[.#])?([^/.#]+)/operation/([^/]+)/?")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Whom a request is for. `operation` is None when it names none that the model has: `asked` is what it named."""
+
+    served: Served
+    protocol: str
+    operation: OperationModel | None
+    asked: str
+
+
+def protocol_of(request: Request) -> str | None:
+    """The protocol a request speaks by its head alone; None when it could be either REST protocol, or GET query."""
+    if request.headers.get("smithy-protocol") == "rpc-v2-cbor":
+        return "cbor"
+    if "x-amz-target" in request.headers:
+        return "json"
+    form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+    return "query" if form or "Action=" in request.query else None
+
+
+def find(services: Services, request: Request, signing_name: str | None) -> Target:
+    """The target of a request. Raises: Refused: nobody here is meant by it."""
+    protocol = protocol_of(request)
+    candidates = services.all if signing_name is None else services.signed_as(signing_name)
+    if not candidates:
+        known = ", ".join(services.signing_names)
+        raise Refused("NoSuchService", f"Watchpost does not serve {signing_name!r}. It serves: {known}.")
+    match protocol:
+        case "cbor":
+            return _by_path(services, candidates, request)
+        case "json":
+            return _by_target(services, candidates, request)
+        case "query" if any(served.speaks("query") for served in candidates):
+            return _by_action(services, candidates, request, signing_name)
+        case _:
+            return _by_route(candidates, request, signing_name)
+
+
+def _by_path(services: Services, candidates: list[Served] | tuple[Served, ...], request: Request) -> Target:
+    found = _OPERATION_PATH.search(request.path)
+    served = services.targeted(found[1]) if found else None
+    if found is None or served is None or served not in candidates or not served.speaks("cbor"):
+        raise Refused("UnknownOperationException", f"No service takes CBOR at {request.path[:200]!r}.")
+    return Target(served, "cbor", served.model.operations.get(found[2]), found[2])
+
+
+def _by_target(services: Services, candidates: list[Served] | tuple[Served, ...], request: Request) -> Target:
+    target = request.headers["x-amz-target"]
+    prefix, _, name = target.rpartition(".")
+    served = services.targeted(prefix)
+    if served is None or served not in candidates:
+        raise Refused("UnknownOperationException", f"X-Amz-Target {target[:100]!r} names no service of the signature.")
+    return Target(served, "json", served.model.operations.get(name), name)
+
+
+def _by_action(
+    services: Services, candidates: list[Served] | tuple[Served, ...], request: Request, signing_name: str | None
+) -> Target:
+    found = action(request)
+    name, version = found.get("Action", ""), found.get("Version", "")
+    speakers = [served for served in candidates if served.speaks("query")]
+    served = services.of_version(version)
+    if served not in speakers:
+        # A link in a message names the action alone; a signature has named the service.
+        owners = [s for s in speakers if name in s.service.unsigned] if signing_name is None else speakers
+        served = owners[0] if owners else None
+    if not name or served is None:
+        raise Refused("InvalidAction", f"Action {name[:100]!r} of version {version[:20]!r} is of no service here.")
+    return Target(served, "query", served.model.operations.get(name), name)
+
+
+def action(request: Request) -> dict[str, str]:
+    """`Action` and `Version` of a query request, looked for without reading the rest of a large form."""
+    found: dict[str, str] = {}
+    for form in (request.query, request.body[:200].decode("latin-1")):
+        for key, _, value in (pair.partition("=") for pair in form.split("&")):
+            if key in {"Action", "Version"} and re.fullmatch(r"[\w.-]{1,100}", value, re.ASCII):
+                found.setdefault(key, value)
+    # Behind a long first parameter, or cut off at the edge: the whole form then.
+    return found if len(found) == 2 and len(request.body) <= 200 else parameters(request)
+
+
+def _by_route(
+    candidates: list[Served] | tuple[Served, ...], request: Request, signing_name: str | None
+) -> Target:
+    for served in candidates if signing_name is not None else ():
+        for protocol in ("rest-json", "rest-xml"):
+            operation = served.routes.find(request) if served.speaks(protocol) else None
+            if operation is not None:
+                return Target(served, protocol, operation, operation.name)
+    method, path = request.method, request.path[:200]
+    raise Refused("UnknownOperationException", f"{method} {path!r} is no operation of a service here.")

@@ -1,0 +1,200 @@
+"""The queries of one request: what each asks, whether they fit together, and in which order they are computed."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from watchpost.errors import Refused
+from watchpost.metrics.expressions.evaluation import check_function
+from watchpost.metrics.expressions.parser import parse
+from watchpost.metrics.expressions.syntax import Function, InvalidExpression, Name, Node, text, walk
+from watchpost.metrics.identity import MetricStat
+from watchpost.metrics.insights import Selection, is_insights, parse_insights
+from watchpost.metrics.periods import valid_period
+
+MOST_SEARCHES = 100
+"""SEARCH functions in one request. Source: CloudWatch quotas."""
+
+_ID = re.compile(r"[a-z][A-Za-z0-9_]{0,254}")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One metric data query: a metric's statistic, or an expression over the other queries of its request.
+
+    Exactly one of `stat` and `expression` is given. `returned` is ReturnData. `period` (seconds) belongs to expressions
+    that have no metric to take it from: Metrics Insights, SEARCH without a period, TIME_SERIES.
+    """
+
+    id: str
+    stat: MetricStat | None = None
+    expression: str | None = None
+    label: str | None = None
+    returned: bool = True
+    period: int | None = None
+
+
+Parsed: TypeAlias = Node | Selection
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Queries that fit together. `parsed` holds what each expression means; `order` every id after those it needs."""
+
+    queries: Mapping[str, Query]
+    parsed: Mapping[str, Parsed]
+    order: tuple[str, ...]
+
+    def needed(self, ids: Iterable[str]) -> tuple[str, ...]:
+        """These ids and all they refer to, in computing order."""
+        wanted = set(ids)
+        for each in reversed(self.order):
+            if each in wanted:
+                wanted |= self.refers_to(each)
+        return tuple(each for each in self.order if each in wanted)
+
+    def refers_to(self, query: str) -> set[str]:
+        """The ids a query names, and with METRICS() those of all metric queries."""
+        node = self.parsed.get(query)
+        return self.mentioned(node) if node is not None and not isinstance(node, Selection) else set()
+
+    def mentioned(self, node: Node) -> set[str]:
+        """The ids that an expression names itself, or takes by METRICS()."""
+        below = walk(node)
+        found = {each.name for each in below if isinstance(each, Name)}
+        if any(isinstance(each, Function) and each.name == "METRICS" for each in below):
+            found |= {each for each, query in self.queries.items() if query.stat is not None}
+        return found
+
+    def subject(self, node: Node) -> str:
+        """A fingerprint of what an expression computes from which metrics, whatever the ids and periods."""
+        prints: dict[str, str] = {}
+        for each in self.needed(self.mentioned(node)):
+            stat, inner = self.queries[each].stat, self.parsed.get(each)
+            if stat is not None:
+                prints[each] = subject_of(stat)
+            elif inner is not None and not isinstance(inner, Selection):
+                prints[each] = _fingerprint(inner, prints)
+        return _fingerprint(node, prints)
+
+
+def subject_of(stat: MetricStat) -> str:
+    """The fingerprint of a metric's statistic, whatever the period."""
+    return hashlib.sha256(repr((tuple(stat.metric), stat.stat, stat.unit)).encode()).hexdigest()
+
+
+def plan(queries: Sequence[Query]) -> Plan:
+    """The plan of a request.
+
+    Raises: Refused (ValidationError): ids that are malformed, doubled, unknown or in a circle; a query with both or
+    neither of metric and expression; an expression that cannot be understood; more than one Metrics Insights query or
+    100 SEARCH functions.
+    """
+    by_id: dict[str, Query] = {}
+    for number, query in enumerate(queries, 1):
+        _check_shape(number, query)
+        if query.id in by_id:
+            raise Refused("ValidationError", "The values for parameter each in MetricDataQueries are not unique.")
+        by_id[query.id] = query
+    parsed = {query.id: _parse(query, by_id) for query in queries if query.expression is not None}
+    _check_counts(parsed)
+    return Plan(by_id, parsed, _order(by_id, parsed))
+
+
+def _check_shape(number: int, query: Query) -> None:
+    if not _ID.fullmatch(query.id):
+        raise Refused(
+            "ValidationError",
+            f"The value {query.id} for parameter MetricDataQueries.member.{number}.Id is invalid: an id begins with a "
+            "lower-case letter and holds letters, digits and underscores.",
+        )
+    if query.stat is None and query.expression is None:
+        raise Refused("ValidationError", f"The parameter MetricDataQueries.member.{number}.MetricStat is required.\n")
+    if query.stat is not None and query.expression is not None:
+        raise Refused(
+            "ValidationError",
+            f"The parameters MetricDataQueries.member.{number}.Expression and MetricDataQueries.member.{number}."
+            "MetricStat are mutually exclusive and you have specified both.",
+        )
+    if query.period is not None and query.stat is not None:
+        raise Refused(
+            "ValidationError",
+            f"The parameters MetricDataQueries.member.{number}.Period and MetricDataQueries.member.{number}.MetricStat "
+            "are mutually exclusive and you have specified both.",
+        )
+    period = query.stat.period if query.stat is not None else query.period
+    if period is not None and not valid_period(period):
+        raise Refused(
+            "ValidationError",
+            f"The value {period} for parameter MetricDataQueries.member.{number}.Period is invalid: a period is 1, 5, "
+            "10, 20, 30 or a multiple of 60 seconds.",
+        )
+
+
+def _parse(query: Query, known: Mapping[str, Query]) -> Parsed:
+    try:
+        return _parsed(query.expression or "", query.period, known)
+    except InvalidExpression as problem:
+        raise in_query(query.id, problem) from problem
+
+
+def _parsed(expression: str, period: int | None, known: Mapping[str, Query]) -> Parsed:
+    if is_insights(expression):
+        if period is None:
+            raise InvalidExpression("A Metrics Insights query needs a Period.")
+        return parse_insights(expression)
+    node = parse(expression)
+    for each in walk(node):
+        if isinstance(each, Function):
+            check_function(each.name, len(each.arguments))
+        elif isinstance(each, Name) and each.name not in known:
+            raise InvalidExpression(f"There is no query with the id {each.name!r} in this request.")
+    return node
+
+
+def in_query(query: str, problem: InvalidExpression) -> InvalidExpression:
+    """The problem, with the id of the query it was found in."""
+    if problem.message.startswith("Error in expression"):
+        return problem
+    return InvalidExpression(f"Error in expression '{query}': {problem.message}")
+
+
+def _check_counts(parsed: Mapping[str, Parsed]) -> None:
+    selections = sum(isinstance(each, Selection) for each in parsed.values())
+    if selections > 1:
+        raise Refused("ValidationError", f"{selections} Metrics Insights queries were given; a request may have one.")
+    nodes = [node for each in parsed.values() if not isinstance(each, Selection) for node in walk(each)]
+    searches = sum(isinstance(node, Function) and node.name == "SEARCH" for node in nodes)
+    if searches > MOST_SEARCHES:
+        raise Refused("ValidationError", f"{searches} SEARCH functions were given; at most {MOST_SEARCHES} may be.")
+
+
+def _order(queries: Mapping[str, Query], parsed: Mapping[str, Parsed]) -> tuple[str, ...]:
+    """Every id after those its expression names; metric queries, which name none, first."""
+    waits = {
+        each: set() if isinstance(node, Selection) else {name.name for name in walk(node) if isinstance(name, Name)}
+        for each, node in parsed.items()
+    }
+    done = dict.fromkeys(each for each in queries if each not in parsed)
+    while waits:
+        ready = [each for each, names in waits.items() if names <= done.keys()]
+        if not ready:
+            circle = ", ".join(sorted(waits))
+            raise Refused("ValidationError", f"The expressions {circle} refer to each other in a circle: break it.")
+        for each in ready:
+            done[each] = None
+            del waits[each]
+    return tuple(done)
+
+
+def _fingerprint(node: Node, prints: Mapping[str, str]) -> str:
+    names = {each.name for each in walk(node) if isinstance(each, Name)}
+    if isinstance(node, Name):
+        return prints[node.name]
+    known = sorted((prints[name], name) for name in names)
+    written = text(node)
+    for print_, name in known:
+        written = re.sub(rf"\b{name}\b", f"#{print_}", written)
+    return hashlib.sha256(written.encode()).hexdigest()

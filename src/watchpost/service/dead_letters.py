@@ -1,0 +1,77 @@
+"""Work that was given up, kept with its reason so that nobody has to guess, and the way back into the queue."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from watchpost.documents import Kind
+from watchpost.errors import Refused
+from watchpost.stores.store import Entry, Task, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A task that left its queue undone.
+
+    `outcome` is "failed" when every attempt is known to have failed, "unknown" when the server stopped in the middle of
+    an attempt: it may or may not have had its effect. `attempts` counts those that were begun. `subject` is the ARN
+    the work was for, or the name of its queue.
+    """
+
+    queue: str
+    task: int
+    body: bytes
+    outcome: Literal["failed", "unknown"]
+    why: str
+    subject: str
+    attempts: int
+    enqueued: datetime
+    at: datetime
+
+
+DEAD_LETTER = Kind("dead-letter", DeadLetter)
+
+
+def bury(
+    tx: Transaction, task: Task, outcome: Literal["failed", "unknown"], why: str, now: datetime, subject: str = ""
+) -> DeadLetter:
+    """Take the task out of its queue for good, keep it as a dead letter and say so in the journal."""
+    letter = DeadLetter(
+        queue=task.queue,
+        task=task.id,
+        body=task.body,
+        outcome=outcome,
+        why=why,
+        subject=subject or task.queue,
+        attempts=task.attempts + 1,
+        enqueued=task.enqueued,
+        at=now,
+    )
+    tx.put(DEAD_LETTER, _key(task.queue, task.id), letter)
+    data: dict[str, object] = {"queue": task.queue, "task": task.id, "outcome": outcome, "why": why}
+    tx.record(Entry(now, "dead-letter", letter.subject, "server", data | {"attempts": letter.attempts}))
+    tx.finish(task.id)
+    return letter
+
+
+def dead_letters(tx: Transaction, queue: str = "", after: str = "", limit: int = 100) -> list[tuple[str, DeadLetter]]:
+    """Dead letters with their keys, oldest task first: of one queue, or of all."""
+    return tx.scan(DEAD_LETTER, prefix=f"{queue}/" if queue else "", after=after, limit=limit)
+
+
+def redrive(tx: Transaction, key: str, actor: str, now: datetime) -> int:
+    """Put a dead letter back into its queue, due at once; the id of the new task.
+
+    Raises: Refused: NotFound, no dead letter has that key.
+    """
+    letter = tx.get(DEAD_LETTER, key)
+    if letter is None:
+        raise Refused("NotFoundException", f"No dead letter has the key {key!r}. List them to see the keys.")
+    tx.delete(DEAD_LETTER, key)
+    task = tx.enqueue(letter.queue, letter.body, now, now)
+    tx.record(Entry(now, "dead-letter.redrive", letter.subject, actor, {"dead_letter": key, "task": task}))
+    return task
+
+
+def _key(queue: str, task: int) -> str:
+    return f"{queue}/{task:020d}"

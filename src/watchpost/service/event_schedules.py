@@ -1,0 +1,103 @@
+"""Scheduled rules: the loop that fires each of their times once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from threading import Event as Stop
+
+from watchpost.events.envelope import Event
+from watchpost.events.rules import Rule
+from watchpost.service.clock import Clock
+from watchpost.service.configuration import Configuration
+from watchpost.service.event_documents import FIRED, RULE, Fired
+from watchpost.service.event_routing import enqueue
+from watchpost.stores.store import Store, Transaction
+from watchpost.windows import Schedule, parse_schedule
+
+_LONGEST_SLEEP = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduled:
+    """The enabled rules with a schedule as they stood at a revision: (key, rule, its schedule)."""
+
+    revision: int
+    rules: tuple[tuple[str, Rule, Schedule], ...]
+
+
+class EventSchedules:
+    """Fires scheduled rules.
+
+    Each time of a schedule fires at most once, on whichever of several servers comes first. Of the times that passed
+    while no server ran, the latest fires, and only that.
+    """
+
+    def __init__(self, store: Store, clock: Clock, configuration: Configuration, new_id: Callable[[], str]) -> None:
+        self._store, self._clock, self._new_id = store, clock, new_id
+        self._region, self._account = configuration.region, configuration.account
+        self._scheduled = Scheduled(-1, ())
+        self._told: dict[str, datetime] = {}
+
+    def tick(self, now: datetime) -> int:
+        """Fire what is due at `now`; how many rules fired."""
+        due = [
+            (key, rule, at)
+            for key, rule, schedule in self._current()
+            if (at := schedule.previous(now)) is not None and at > rule.since and self._told.get(key) != at
+        ]
+        fired = sum(self._fire(key, rule, at, now) for key, rule, at in due)
+        self._told |= {key: at for key, _, at in due}
+        return fired
+
+    def next_due(self, now: datetime) -> datetime | None:
+        """The next time of any scheduled rule, or None."""
+        times = [schedule.next_after(now) for _, _, schedule in self._current()]
+        return min((at for at in times if at is not None), default=None)
+
+    def run(self, stop: Stop) -> None:
+        """Fire rules as their times come, until `stop` is set."""
+        while not stop.is_set():
+            now = self._clock.now()
+            self.tick(now)
+            due = self.next_due(now)
+            longest = timedelta(seconds=_LONGEST_SLEEP)
+            wait = longest if due is None else min(due - self._clock.now(), longest)
+            self._clock.wait(stop, wait.total_seconds())
+
+    def _current(self) -> tuple[tuple[str, Rule, Schedule], ...]:
+        def work(tx: Transaction) -> Scheduled:
+            revision = tx.revision(RULE)
+            if self._scheduled.revision == revision:
+                return self._scheduled
+            rules = tuple(
+                (key, rule, parse_schedule(rule.schedule, start=rule.since))
+                for key, rule in tx.scan(RULE)
+                if rule.enabled and rule.schedule is not None
+            )
+            return Scheduled(revision, rules)
+
+        self._scheduled = self._store.read(work)
+        return self._scheduled.rules
+
+    def _fire(self, key: str, rule: Rule, at: datetime, now: datetime) -> bool:
+        event = Event(
+            id=self._new_id(),
+            source="aws.events",
+            detail_type="Scheduled Event",
+            account=self._account,
+            region=self._region,
+            time=at,
+            detail={},
+            resources=(rule.arn,),
+        )
+
+        def work(tx: Transaction) -> bool:
+            fired, current = tx.get(FIRED, key), tx.get(RULE, key)
+            # Another server was first, or the rule was changed since it was read: then the next tick sees to it.
+            if (fired is not None and fired.last >= at) or current != rule:
+                return False
+            tx.put(FIRED, key, Fired(at))
+            enqueue(tx, rule, event, now)
+            return True
+
+        return self._store.write(work)

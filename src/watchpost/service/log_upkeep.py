@@ -1,0 +1,101 @@
+"""What the log service does by itself: default values of quiet minutes, merging small blocks, dropping expired events."""
+
+from datetime import datetime
+
+import numpy as np
+
+from watchpost.logs.admission import OVERHEAD
+from watchpost.logs.blocks import concatenated, repack, unpack
+from watchpost.logs.metric_filter import MetricFilter, default_datum
+from watchpost.service.log_documents import LOG_GROUP
+from watchpost.service.log_ingestion import MetricSink
+from watchpost.stores.sql import log_events
+from watchpost.stores.sql.log_events import NewBlock
+from watchpost.stores.store import Store, Transaction
+
+# A block of so many events is as good as a larger one; so many smaller ones are worth merging, and at most so many
+# at once, so that no transaction carries much.
+_FULL = 5000
+_MANY, _MOST = 40, 400
+_MINUTES_KEPT = 15 * 86400
+
+
+class LogUpkeep:
+    """The background work on the events of a store. Every method may be called again after a crash at any point."""
+
+    def __init__(self, store: Store, metrics: MetricSink) -> None:
+        self._store, self._metrics = store, metrics
+
+    def report_quiet_minutes(self, now: datetime) -> int:
+        """Report the default values of metric filters for minutes that are over; how many.
+
+        The report and the note that it was made are one transaction: no minute is reported twice.
+        """
+        seconds = int(now.timestamp())
+        if not self._store.read(lambda tx: log_events.quiet_minutes(tx.connection, seconds, 1)):
+            return 0
+
+        def work(tx: Transaction) -> int:
+            minutes = log_events.quiet_minutes(tx.connection, seconds)
+            filters: dict[tuple[str, str], MetricFilter] = {}
+            for group in {each.group for each in minutes}:
+                found = tx.get(LOG_GROUP, group)
+                filters |= {(group, each.name): each for each in (found.metric_filters if found else ())}
+            known = [(filters[each.group, each.filter], each.minute) for each in minutes if (each.group, each.filter) in filters]
+            data = [default_datum(definition, minute) for definition, minute in known]
+            if data:
+                self._metrics.put_within(tx, data)
+            log_events.settle_minutes(tx.connection, minutes)
+            log_events.forget_minutes(tx.connection, seconds - _MINUTES_KEPT)
+            return len(data)
+
+        return self._store.write(work)
+
+    def merge(self, most_streams: int = 20) -> int:
+        """Merge the small blocks of streams that have many; how many blocks went."""
+        streams = self._store.read(lambda tx: log_events.crowded(tx.connection, _FULL, _MANY, most_streams))
+        return sum(self._merge(group, stream) for group, stream in streams)
+
+    def expire(self, now: datetime) -> int:
+        """Delete blocks whose events their groups keep no longer; how many."""
+        milliseconds = int(now.timestamp() * 1000)
+        groups = self._store.read(lambda tx: [group for _, group in tx.scan(LOG_GROUP) if group.retention is not None])
+        gone = 0
+        for group in groups:
+            horizon = group.horizon(milliseconds)
+            gone += self._store.write(lambda tx, name=group.name, horizon=horizon: log_events.purge(tx.connection, name, horizon))  # type: ignore[misc]
+        return gone
+
+    def _merge(self, group: str, stream: str) -> int:
+        def read(tx: Transaction) -> tuple[list[int], NewBlock] | None:
+            # Neighbours in time, so that merged blocks overlap little; packed here, outside of what writes wait for.
+            headers = log_events.small_headers(tx.connection, group, stream, _FULL, _MOST)
+            chosen, total = [], 0
+            for header in headers:
+                if total >= _FULL:
+                    break
+                chosen.append(header)
+                total += header.events
+            if len(chosen) < 2:
+                return None
+            numbers = [header.id for header in chosen]
+            bodies = log_events.bodies(tx.connection, numbers)
+            events = concatenated([unpack(bodies[number], number, stream) for number in numbers]).ordered()
+            size = sum(len(message.encode()) for message in events.messages) + OVERHEAD * len(events)
+            return numbers, NewBlock(
+                group,
+                stream,
+                int(events.timestamps[0]),
+                int(events.timestamps[-1]),
+                int(np.max(events.ingested)),
+                len(events),
+                size,
+                repack(events),
+            )
+
+        found = self._store.read(read)
+        if found is None:
+            return 0
+        numbers, merged = found
+        done = self._store.write(lambda tx: log_events.replace(tx.connection, numbers, merged))
+        return len(numbers) if done else 0

@@ -1,0 +1,1 @@
+"""The revisions, each with one function `upgrade`."""

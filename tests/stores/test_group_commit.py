@@ -1,0 +1,134 @@
+"""Group commit: many writers, few commits, and each writer's fate is its own."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from watchpost.documents import Kind
+from watchpost.errors import Refused, StoreUnavailable, WatchpostError
+from watchpost.stores.open import open_store
+from watchpost.stores.store import Store, Transaction
+
+Work = Callable[[Transaction], object]
+WORD = Kind("word", str)
+
+
+class Held:
+    """A store whose writer is kept busy until everybody waits behind it, so that their works share a transaction."""
+
+    def __init__(self, where: str) -> None:
+        self.batches: list[int] = []
+        self.store = open_store(where, lambda works, _: self.batches.append(works))
+        self.batches.clear()
+
+    def together(self, works: Sequence[Work]) -> list[object]:
+        """The outcome of each work, its result or what it raised."""
+        began, go = Event(), Event()
+
+        def hold(_tx: Transaction) -> None:
+            began.set()
+            assert go.wait(20)
+
+        def outcome(work: Work) -> object:
+            try:
+                return self.store.write(work)
+            except (WatchpostError, SQLAlchemyError) as problem:
+                return problem
+
+        with ThreadPoolExecutor(len(works) + 1) as pool:
+            first = pool.submit(self.store.write, hold)
+            assert began.wait(20)
+            rest = [pool.submit(outcome, work) for work in works]
+            while self.store._writer._jobs.qsize() < len(works):  # type: ignore[attr-defined]
+                pass
+            go.set()
+            first.result()
+            return [one.result() for one in rest]
+
+
+@pytest.fixture
+def held(database: str) -> Iterator[Held]:
+    held = Held(database)
+    yield held
+    held.store.close()
+
+
+def put(key: str) -> Work:
+    return lambda tx: tx.put(WORD, key, key)
+
+
+def words(store: Store) -> list[str]:
+    return [key for key, _ in store.read(lambda tx: tx.scan(WORD))]
+
+
+def test_fifty_waiting_writers_share_a_commit(held: Held) -> None:
+    held.together([put(f"{n:02}") for n in range(50)])
+    assert held.batches == [51] or (sum(held.batches) == 51 and len(held.batches) <= 3)
+    assert len(words(held.store)) == 50
+
+
+def test_a_work_that_raises_takes_back_its_own_writes_only(held: Held) -> None:
+    def refused(tx: Transaction) -> None:
+        tx.put(WORD, "refused", "x")
+        tx.connection.execute(text("DELETE FROM documents"))
+        raise Refused("X", "no")
+
+    outcomes = held.together([put("a"), refused, put("b")])
+    assert [type(one) for one in outcomes] == [type(None), Refused, type(None)]
+    assert words(held.store) == ["a", "b"]
+
+
+def test_a_work_that_the_database_refuses_leaves_its_neighbours_alone(held: Held) -> None:
+    def broken(tx: Transaction) -> None:
+        tx.put(WORD, "broken", "x")
+        tx.connection.execute(text("SELECT * FROM no_such_table"))
+
+    outcomes = held.together([put("a"), broken, put("b")])
+    assert isinstance(outcomes[1], Exception)
+    assert words(held.store) == ["a", "b"]
+
+
+def test_when_the_transaction_is_lost_each_work_gets_one_of_its_own(held: Held) -> None:
+    def lose(tx: Transaction) -> None:
+        tx.put(WORD, "lost", "x")
+        tx.connection.exec_driver_sql("ROLLBACK")
+
+    outcomes = held.together([put("a"), lose, put("b")])
+    assert isinstance(outcomes[1], StoreUnavailable)
+    assert words(held.store) == ["a", "b"]
+    held.store.write(put("c"))
+    assert words(held.store) == ["a", "b", "c"]
+
+
+def test_a_work_sees_what_its_neighbour_wrote_before_it(held: Held) -> None:
+    def add(tx: Transaction) -> int:
+        tx.put(WORD, "count", str(int(tx.get(WORD, "count") or "0") + 1))
+        return int(tx.get(WORD, "count") or "0")
+
+    assert set(held.together([add] * 20)) == set(range(1, 21))
+
+
+def test_writing_inside_a_work_is_refused_instead_of_waiting_for_ever(store: Store) -> None:
+    with pytest.raises(RuntimeError, match="hand its transaction on"):
+        store.write(lambda _: store.write(lambda _: None))
+
+
+def test_closing_finishes_what_was_begun_and_takes_no_more(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "db")
+    with ThreadPoolExecutor(20) as pool:
+        writes = [pool.submit(store.write, put(f"{n:03}")) for n in range(200)]
+        store.close()
+    kept = [f"{n:03}" for n, write in enumerate(writes) if write.exception() is None]
+    again = open_store(tmp_path / "db")
+    assert words(again) == kept
+    again.close()
+    with pytest.raises(StoreUnavailable, match="is closed"):
+        store.write(lambda _: None)
+    with pytest.raises(StoreUnavailable, match="is closed"):
+        store.read(lambda _: None)
+    store.close()
