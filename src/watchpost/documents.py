@@ -41,13 +41,13 @@ class Kind(Generic[T]):
             version, plain = envelope.v, envelope.value
             if version == self.version:
                 return msgspec.json.decode(plain, type=self.type)
-            older = msgspec.json.decode(plain, type=dict[str, object])
-            for step in range(version, self.version):
-                older = self.upgrades[step](older)
             if version > self.version:
                 raise StoreUnavailable(
                     self.name, f"holds version {version} of {self.name!r}, newer than this release", "Upgrade Watchpost"
                 )
+            older = msgspec.json.decode(plain, type=dict[str, object])
+            for step in range(version, self.version):
+                older = self.upgrades[step](older)
             return msgspec.convert(older, type=self.type)
         except (msgspec.MsgspecError, KeyError) as problem:
             raise StoreUnavailable(

@@ -132,3 +132,25 @@ def test_closing_finishes_what_was_begun_and_takes_no_more(tmp_path: Path) -> No
     with pytest.raises(StoreUnavailable, match="is closed"):
         store.read(lambda _: None)
     store.close()
+
+
+def test_a_full_disk_is_told_and_the_store_goes_on_when_there_is_room_again(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "db")
+
+    def room(pages: int) -> Work:
+        # SQLite answers as it does when the disk is full.
+        return lambda tx: tx.connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}").scalar_one()
+
+    def fill(tx: Transaction) -> None:
+        for n in range(200):
+            tx.put(WORD, f"big {n}", "x" * 5000)
+
+    store.write(put("before"))
+    store.write(room(1))
+    with pytest.raises(StoreUnavailable, match="full"):
+        store.write(fill)
+    assert words(store) == ["before"]
+    store.write(room(100_000))
+    store.write(put("after"))
+    assert words(store) == ["after", "before"]
+    store.close()

@@ -100,3 +100,9 @@ def test_a_reader_sees_one_snapshot_whatever_is_written_meanwhile(any_store: Sto
 
     assert any_store.read(work) == (None, None)
     assert any_store.read(lambda tx: tx.get(THING, "a")) == Thing("changed")
+
+
+def test_a_value_that_could_not_be_read_back_is_not_written(any_store: Store) -> None:
+    with pytest.raises(StoreUnavailable, match="cannot be read"):
+        any_store.write(lambda tx: tx.put(Kind("number", float), "a", float("nan")))
+    assert any_store.read(lambda tx: tx.scan(Kind("number", float))) == []

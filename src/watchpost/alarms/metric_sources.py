@@ -12,7 +12,7 @@ from watchpost.metrics.identity import Metric, MetricStat
 from watchpost.metrics.insights import Selection
 from watchpost.metrics.plan import Query as PlannedQuery
 from watchpost.metrics.plan import plan
-from watchpost.metrics.statistics import statistic
+from watchpost.metrics.statistics import parse_statistic
 
 MOST_METRICS, MOST_ENTRIES = 10, 20
 _SHORT_PERIODS = (10, 20, 30)
@@ -122,7 +122,7 @@ def _check_period(period: int) -> None:
 
 
 def _statistic(text: str) -> str:
-    statistic(text)
+    parse_statistic(text)
     return text
 
 

@@ -27,10 +27,8 @@ def subject(alarm: Alarm, transition: Transition) -> str:
     return shown if len(shown) <= 100 else f"{shown[:97]}..."
 
 
-def message(
-    alarm: Alarm, transition: Transition, children: Sequence[Child] = (), *, after_mute_window: bool = False
-) -> str:
-    """SNS's Message: JSON text. `children` are the (ARN, state) of those that moved a composite alarm."""
+def message(alarm: Alarm, transition: Transition, *, after_mute_window: bool = False) -> str:
+    """SNS's Message: JSON text. The children that moved a composite alarm are taken from its reason data."""
     _, _, _, region, account, *_ = alarm.arn.split(":")
     body: Plain = {
         "AlarmName": alarm.name,
@@ -51,10 +49,7 @@ def message(
     if isinstance(alarm, CompositeAlarm):
         del body["AlarmConfigurationUpdatedTimestamp"]
         body["AlarmRule"] = alarm.rule
-        body["TriggeringChildren"] = [
-            {"Arn": arn, "State": {"Value": state.value, "Timestamp": timestamp(instant_of(state))}}
-            for arn, state in children
-        ]
+        body["TriggeringChildren"] = _triggering_children(transition.after.reason_data)
     else:
         body["Trigger"] = _trigger(alarm)
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
@@ -99,6 +94,14 @@ def _phrase(alarm: MetricAlarm) -> list[str]:
 def _named(stat: MetricStat) -> str:
     places = [stat.metric.namespace, *(f"{name}={value}" for name, value in stat.metric.dimensions)]
     return f"{stat.stat} of {stat.metric.name} ({', '.join(places)})"
+
+
+def _triggering_children(reason_data: str | None) -> list[Plain]:
+    found = json.loads(reason_data or "{}").get("triggeringAlarms", [])
+    return [
+        {"Arn": child["arn"], "State": {"Value": child["state"]["value"], "Timestamp": child["state"]["timestamp"]}}
+        for child in found
+    ]
 
 
 def _trigger(alarm: MetricAlarm) -> Plain:

@@ -21,14 +21,12 @@ def reason(alarm: MetricAlarm, periods: "Periods", seen: str, before: State, sta
     """The sentence. `seen` are the marks of the periods, oldest first."""
     if state == INSUFFICIENT_DATA:
         return f"Insufficient Data: {_datapoints(alarm.evaluation_periods)} {_were(alarm.evaluation_periods)} unknown."
-    real = [index for index, mark in enumerate(seen) if mark in {WITHIN, BREACHING}]
-    missing = max(alarm.evaluation_periods - len(real), 0)
+    deciding = _deciding(alarm, seen)
+    missing = alarm.evaluation_periods - len(deciding)
     treated = _treated(alarm, missing)
-    if not real:
+    if not deciding:
         received = f"no datapoints were received for {missing} {'period' if missing == 1 else 'periods'}"
         return f"Threshold Crossed: {received}{f' and {treated}' if treated else ''}."
-    # With fewer than N datapoints all of the range decide, else the newest N.
-    deciding = real[-alarm.evaluation_periods :] if missing == 0 else real
     told = [i for i in reversed(deciding) if seen[i] == (BREACHING if state == ALARM else WITHIN)] or deciding[::-1]
     for cut in range(len(told), 0, -1):
         text = _crossed(alarm, periods, told[:cut], len(told), len(deciding), before, state)
@@ -40,12 +38,18 @@ def reason(alarm: MetricAlarm, periods: "Periods", seen: str, before: State, sta
 
 def reason_data(alarm: MetricAlarm, periods: "Periods", seen: str) -> str:
     """The JSON, as text of at most 4000 characters."""
-    real = [index for index, mark in enumerate(seen) if mark in {WITHIN, BREACHING}]
+    real = _deciding(alarm, seen)
     for cut in range(len(real), -1, -1):
         text = json.dumps(_data(alarm, periods, real[len(real) - cut :]), separators=(",", ":"))
         if len(text) <= LONGEST_DATA:
             return text
     return text
+
+
+def _deciding(alarm: MetricAlarm, seen: str) -> list[int]:
+    """Which datapoints decide: the newest N, or all of the range where there are fewer."""
+    real = [index for index, mark in enumerate(seen) if mark in {WITHIN, BREACHING}]
+    return real[-alarm.evaluation_periods :]
 
 
 def java_number(value: float) -> str:
@@ -126,7 +130,7 @@ def _data(alarm: MetricAlarm, periods: "Periods", real: Sequence[int]) -> dict[s
         data["recentUpperThresholds"] = [_plain(periods.upper[i]) for i in real]
     else:
         data["threshold"] = float(periods.upper[-1])
-    data["evaluatedDatapoints"] = [_evaluated(periods, i) for i in reversed(real[-alarm.evaluation_periods :])]
+    data["evaluatedDatapoints"] = [_evaluated(periods, i) for i in reversed(real)]
     return data
 
 

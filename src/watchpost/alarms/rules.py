@@ -176,8 +176,9 @@ class _Reader:
 
     def _test(self, token: _Token) -> Step:
         match token.text:
-            case "TRUE" | "FALSE" if not token.quoted:
-                return Constant(token.text == "TRUE")
+            # The guide itself writes them in lower case where it tells how to break a cycle.
+            case "TRUE" | "FALSE" | "true" | "false" if not token.quoted:
+                return Constant(token.text.upper() == "TRUE")
             case "ALARM" | "OK" | "INSUFFICIENT_DATA" if not token.quoted:
                 self._expect("(")
                 name = self._name()

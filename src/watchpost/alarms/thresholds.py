@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from watchpost.alarms.judgement import Floats
 from watchpost.alarms.records import MetricAlarm
 from watchpost.alarms.ticks import pace, window_end
 

@@ -1,7 +1,9 @@
 """What a channel is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
 
 from watchpost.channels._settings import Settings
 from watchpost.errors import Refused
@@ -12,9 +14,12 @@ from watchpost.registry import Family
 class Parcel:
     """One thing to send: to whom (`endpoint`, in the protocol's own form) and what.
 
-    `subject` and `body` are text; `headers` are HTTP's, for webhooks only.
+    `id` is the message's, the same at every attempt; `at` when it was published. `subject` and `body` are text;
+    `headers` are HTTP's, for webhooks only.
     """
 
+    id: str
+    at: datetime
     protocol: str
     endpoint: str
     subject: str | None
@@ -71,9 +76,10 @@ _ELSEWHERE = {
 }
 
 
-def protocols() -> dict[str, str]:
+@cache
+def protocols() -> Mapping[str, str]:
     """Every protocol that can be subscribed, and the name of the channel that serves it."""
-    return {protocol: name for name in CHANNELS.names() for protocol in CHANNELS.load(name).protocols}
+    return {protocol: name for name in CHANNELS.names() for protocol in _loaded(name).protocols}
 
 
 def channel_of(protocol: str) -> Channel:
@@ -83,7 +89,7 @@ def channel_of(protocol: str) -> Channel:
     """
     served = protocols()
     if protocol in served:
-        return CHANNELS.load(served[protocol])
+        return _loaded(served[protocol])
     if protocol in _ELSEWHERE:
         raise Refused(
             "InvalidParameterException",
@@ -93,3 +99,9 @@ def channel_of(protocol: str) -> Channel:
     raise Refused(
         "InvalidParameterException", f"Invalid parameter: Amazon SNS does not support this protocol string: {protocol}"
     )
+
+
+@cache
+def _loaded(name: str) -> Channel:
+    # Looking for packages from outside reads the disk; every delivery asks, and the answer does not change.
+    return CHANNELS.load(name)

@@ -1,6 +1,8 @@
 """Slack, Teams, PagerDuty, Matrix, Telegram and a hundred more, by their Apprise URL (an extension of SNS)."""
 
 import logging
+import warnings
+from functools import cache
 from threading import get_ident
 from typing import TYPE_CHECKING
 
@@ -9,7 +11,7 @@ from watchpost.channels._settings import Settings
 from watchpost.errors import Refused
 
 if TYPE_CHECKING:
-    from apprise import NotifyBase
+    from apprise import Apprise, NotifyBase
 
 # They act on the desktop of the machine the server runs on, which is nobody's to use from outside.
 _LOCAL = frozenset({"dbus", "glib", "gnome", "kde", "macosx", "qt", "syslog", "windows"})
@@ -52,14 +54,23 @@ def shown(endpoint: str) -> str:
     """The URL with its tokens and passwords masked."""
     target = service(endpoint)
     scheme = endpoint.partition("://")[0]
-    return f"{scheme}://****" if target is None else str(target.url(privacy=True))
+    return f"{scheme}://****" if target is None else str(target.url(privacy=True))  # type: ignore[no-untyped-call]  # Apprise types its door only
 
 
 def service(endpoint: str) -> "NotifyBase | None":
     """What Apprise makes of a URL; None if nothing."""
-    from apprise import Apprise  # noqa: PLC0415 - 0.3 s, only where a message is sent that way
+    return _library().instantiate(endpoint, suppress_exceptions=True)
 
-    return Apprise.instantiate(endpoint, suppress_exceptions=True)
+
+@cache
+def _library() -> "type[Apprise]":
+    with warnings.catch_warnings():
+        # Some of its plugins import what Python is going to drop; that is nothing the server's owner can mend.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        from apprise import Apprise  # noqa: PLC0415 - 0.3 s, only where a message is sent that way
+
+        Apprise.instantiate("json://localhost")  # its plugins are only imported now
+    return Apprise
 
 
 class _Reasons(logging.Handler):

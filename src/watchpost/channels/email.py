@@ -4,7 +4,7 @@ import re
 import smtplib
 import ssl
 from email.message import EmailMessage
-from email.utils import format_datetime, localtime, make_msgid
+from email.utils import format_datetime
 
 from watchpost.channels._channel import Channel, Failed, Parcel, Sent
 from watchpost.channels._settings import Settings, Smtp
@@ -70,8 +70,9 @@ def _mail(parcel: Parcel, smtp: Smtp) -> EmailMessage:
     mail = EmailMessage()
     mail["From"], mail["To"] = smtp.sender, parcel.endpoint
     mail["Subject"] = parcel.subject or "Notification"
-    mail["Date"] = format_datetime(localtime())
-    mail["Message-ID"] = make_msgid(domain=smtp.sender.rpartition("@")[2].strip("> ") or None)
+    mail["Date"] = format_datetime(parcel.at)
+    # The same at every attempt: a mail server that took it before it failed can tell.
+    mail["Message-ID"] = f"<{parcel.id}@{smtp.sender.rpartition('@')[2].strip('> ') or 'watchpost'}>"
     # Keeps holiday replies of people from coming back to the server.
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(parcel.body)

@@ -110,10 +110,10 @@ def _authorization(connection: Connection) -> Mapping[str, str]:
     return {"authorization": f"Basic {token}"}
 
 
-def _body(text: str, added: Mapping[str, str]) -> bytes:
+def _body(text: str, added: dict[str, str]) -> bytes:
     if not added:
         return text.encode()
     try:
-        return msgspec.json.encode(msgspec.json.decode(text, type=dict[str, object]) | added)
+        return msgspec.json.encode({**msgspec.json.decode(text, type=dict[str, object]), **added})
     except msgspec.DecodeError:
         return text.encode()

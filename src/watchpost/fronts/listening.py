@@ -4,12 +4,11 @@ import contextlib
 import shlex
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
 import uvicorn
-from uvicorn._types import ASGI3Application
 
 from watchpost import __version__
 from watchpost.errors import Misconfigured
@@ -51,7 +50,7 @@ def serve_until_told(configuration: Configuration, listener: socket.socket, say:
             web.run(sockets=[listener])
 
 
-def uvicorn_settings(app: ASGI3Application) -> uvicorn.Config:
+def uvicorn_settings(app: Callable[..., Awaitable[None]]) -> uvicorn.Config:
     """How uvicorn runs: one process, the fast parser, logging left to us."""
     return uvicorn.Config(
         app,

@@ -1,6 +1,7 @@
 """`watchpost serve`: the whole server in one process. `watchpost env`: point the AWS tools at it."""
 
 import json
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -75,23 +76,27 @@ def serve(
     """
     with errors_as_exit_code():
         _need_server_extra()
-        from watchpost.fronts.listening import listening_socket, serve_until_told
-        from watchpost.service.configuration import configured
         from watchpost.service.home import Lock, prepared
-        from watchpost.service.log_output import log_into
 
-        with Lock(prepared(home)), listening_socket(host, port) as listener:
-            configuration = configured(
-                home=home.resolve(),
-                host=host,
-                port=listener.getsockname()[1],
-                database=database,
-                region=region,
-                account=account,
-                base_url=base_url,
-            )
-            log_into(configuration.home / "logs", log_level, sys.stderr)
-            serve_until_told(configuration, listener, click.echo)
+        # Whatever is written from here on is the owner's alone.
+        os.umask(0o077)
+        with Lock(prepared(home)):
+            from watchpost.fronts.listening import listening_socket, serve_until_told
+            from watchpost.service.configuration import configured
+            from watchpost.service.log_output import log_into
+
+            with listening_socket(host, port) as listener:
+                configuration = configured(
+                    home=home.resolve(),
+                    host=host,
+                    port=listener.getsockname()[1],
+                    database=database,
+                    region=region,
+                    account=account,
+                    base_url=base_url,
+                )
+                log_into(configuration.home / "logs", log_level, sys.stderr)
+                serve_until_told(configuration, listener, click.echo)
 
 
 @click.command()

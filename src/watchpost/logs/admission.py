@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from watchpost.errors import Refused
 from watchpost.logs.records import DAY, Rejected
@@ -40,10 +41,8 @@ def check_batch(timestamps: Sequence[int], bytes_: int) -> None:
     Raises: Refused InvalidParameterException, in CloudWatch's words.
     """
     if bytes_ > MOST_BYTES:
-        raise Refused(
-            "InvalidParameterException", f"Upload too large: {bytes_} bytes exceeds limit of {MOST_BYTES}"
-        )
-    if any(later < earlier for earlier, later in zip(timestamps, timestamps[1:], strict=False)):
+        raise Refused("InvalidParameterException", f"Upload too large: {bytes_} bytes exceeds limit of {MOST_BYTES}")
+    if any(later < earlier for earlier, later in pairwise(timestamps)):
         raise Refused(
             "InvalidParameterException",
             "Log events in a single PutLogEvents request must be in chronological order.",
@@ -63,7 +62,7 @@ def check_span(timestamps: Sequence[int]) -> None:
 
 
 def admit(timestamps: Sequence[int], now: int, horizon: int) -> Admitted:
-    """Which of these ascending events (epoch milliseconds) are taken at `now` by a group that keeps them from `horizon`.
+    """Which of these ascending events (epoch milliseconds) are taken at `now` by a group that keeps from `horizon` on.
 
     Of the events before both bounds those older than 14 days are told as too old, all before the horizon as expired.
     """

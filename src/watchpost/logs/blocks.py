@@ -68,8 +68,10 @@ class EventKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """Columns of equally many events: `timestamps` and `ingested` int64 epoch milliseconds, `origins` and `places`
-    int64 (see `EventKey`), `streams` one name each, `messages` their texts.
+    """Columns of equally many events.
+
+    `timestamps` and `ingested` are int64 epoch milliseconds, `origins` and `places` int64 (see `EventKey`), `streams`
+    one name each, `messages` their texts.
     """
 
     timestamps: NDArray[np.int64]
@@ -104,9 +106,7 @@ class Events:
         return self if bool((order[1:] > order[:-1]).all()) else self.take(order)
 
 
-NO_EVENTS = Events(
-    np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64), (), ()
-)
+NO_EVENTS = Events(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64), (), ())
 
 
 def concatenated(parts: Sequence[Events]) -> Events:
@@ -197,7 +197,9 @@ def _packed(body: bytes) -> _Packed:
     try:
         return _DECODER.decode(zlib.decompress(body[1:]) if body[:1] == _DEFLATED else body[1:])
     except (zlib.error, msgspec.MsgspecError) as problem:
-        raise StoreUnavailable("log_blocks", "holds a block that cannot be read", "Restore it from a backup") from problem
+        raise StoreUnavailable(
+            "log_blocks", "holds a block that cannot be read", "Restore it from a backup"
+        ) from problem
 
 
 def _differences(values: NDArray[np.int64]) -> bytes:

@@ -1,7 +1,7 @@
 """Embedded Metric Format: metric data that travel inside a JSON log event.
 
-Source: "Specification: Embedded metric format" of the CloudWatch user guide. An event that breaks it stays an ordinary log
-event and is counted; its metrics are dropped as a whole.
+Source: "Specification: Embedded metric format" of the CloudWatch user guide. An event that breaks it stays an ordinary
+log event and is counted; its metrics are dropped as a whole.
 """
 
 from collections.abc import Sequence
@@ -123,7 +123,10 @@ def _values(document: dict[str, object], name: str) -> tuple[float, ...]:
     members = member if isinstance(member, list) else [member]
     if len(members) > MOST_VALUES:
         raise _Broken
-    for value in members:
-        if not isinstance(value, (int, float)) or isinstance(value, bool) or not abs(value) <= LARGEST:
-            raise _Broken
-    return tuple(float(value) for value in members)
+    return tuple(_number(value) for value in members)
+
+
+def _number(value: object) -> float:
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not abs(value) <= LARGEST:
+        raise _Broken
+    return float(value)

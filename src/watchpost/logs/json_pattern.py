@@ -18,7 +18,9 @@ _DEEPEST = 32
 
 _SELECTOR_TEXT = r"""\$(?:\.?\[\s*(?:"[^"]*"|'[^']*'|\d+|\*)\s*\]|\.(?:\*|[\w\-@:/\#+~]+))+"""
 _SELECTOR = re.compile(_SELECTOR_TEXT)
-_STEP = re.compile(r"""\.?\[\s*(?:"(?P<a>[^"]*)"|'(?P<b>[^']*)'|(?P<index>\d+)|(?P<all>\*))\s*\]|\.(?P<name>\*|[^.\[]+)""")
+_STEP = re.compile(
+    r"""\.?\[\s*(?:"(?P<a>[^"]*)"|'(?P<b>[^']*)'|(?P<index>\d+)|(?P<all>\*))\s*\]|\.(?P<name>\*|[^.\[]+)"""
+)
 _TOKEN = re.compile(
     r"""\s*(?:
         (?P<selector>"""
@@ -64,12 +66,14 @@ class JsonPattern:
         decoded = parse_object(message)
         if decoded is None or not reference.startswith("$"):
             return None
-        return next((scalar_text(found) for found in resolve(decoded, parse_path(reference)) if found is not None), None)
+        return next(
+            (scalar_text(found) for found in resolve(decoded, parse_path(reference)) if found is not None), None
+        )
 
 
 def parse_object(message: str) -> dict[str, object] | None:
     """The JSON object that the whole message is, or None."""
-    if not message.lstrip()[:1] == "{":
+    if message.lstrip()[:1] != "{":
         return None
     try:
         return msgspec.json.decode(message, type=dict[str, object])
@@ -130,8 +134,8 @@ def scalar_text(value: object) -> str:
 def compile_json(text: str) -> JsonPattern:
     """The pattern `{ … }`. `&&` binds tighter than `||`, parentheses tightest.
 
-    A comparison with a member that is not there is false, also for `!=`; where a selector finds several values, one that
-    satisfies it is enough.
+    A comparison with a member that is not there is false, also for `!=`; where a selector finds several values, one
+    that satisfies it is enough.
 
     Raises: Refused InvalidParameterException: it breaks the grammar.
     """

@@ -52,8 +52,8 @@ class Compiled:
 class Outcome:
     """What a filter made of some events.
 
-    `data` in the order of the events; `matched` and `quiet` are the minutes (epoch seconds) in which some event, or none,
-    matched.
+    `data` in the order of the events; `matched` and `quiet` are the minutes (epoch seconds) in which some event, or
+    none, matched.
     """
 
     data: tuple[Datum, ...]
@@ -68,11 +68,13 @@ def check(transformation: Transformation) -> None:
     """
     if transformation.default is not None and transformation.dimensions:
         raise Refused(
-            "InvalidParameterException", "Invalid metric transformation: dimensions and defaultValue are mutually exclusive"
+            "InvalidParameterException",
+            "Invalid metric transformation: dimensions and defaultValue are mutually exclusive",
         )
     if len(transformation.dimensions) > MOST_DIMENSIONS:
         raise Refused(
-            "InvalidParameterException", f"Invalid metric transformation: at most {MOST_DIMENSIONS} dimensions are allowed"
+            "InvalidParameterException",
+            f"Invalid metric transformation: at most {MOST_DIMENSIONS} dimensions are allowed",
         )
     if not transformation.value.startswith("$") and not NUMBER.fullmatch(transformation.value):
         raise Refused(
@@ -126,9 +128,7 @@ def _number(text: str | None) -> float | None:
     return number if abs(number) <= LARGEST else None
 
 
-def _dimensions(
-    pattern: Pattern, message: str, references: tuple[tuple[str, str], ...]
-) -> Mapping[str, str] | None:
+def _dimensions(pattern: Pattern, message: str, references: tuple[tuple[str, str], ...]) -> Mapping[str, str] | None:
     found: dict[str, str] = {}
     for name, reference in references:
         text = pattern.value(message, reference) if reference.startswith("$") else reference

@@ -1,7 +1,8 @@
-"""Regular expressions of filter patterns: `%…%`, a dialect without groups, checked and then run by a linear-time engine.
+"""Regular expressions of filter patterns: `%…%`, a dialect without groups, checked, then run by a linear-time engine.
 
-The text is parsed by CloudWatch's own short list of what is allowed and written anew for the engine, so that nothing the
-engine knows beyond that list (groups, set operations, flags) can slip in, and no expression takes more than linear time.
+The text is parsed by CloudWatch's own short list of what is allowed and written anew for the engine, so that nothing
+the engine knows beyond that list (groups, set operations, flags) can slip in, and no expression takes more than linear
+time.
 """
 
 from collections.abc import Sequence

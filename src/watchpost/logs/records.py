@@ -1,11 +1,11 @@
-"""What the log service keeps about groups, streams, subscriptions and saved queries. Instants are epoch milliseconds."""
+"""What the log service keeps about groups, streams, subscriptions and saved queries. Instants are in epoch ms."""
 
 from dataclasses import dataclass
 
 from watchpost.logs.metric_filter import MetricFilter
 
-RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731)
-RETENTION_DAYS += (1096, 1827, 2192, 2557, 2922, 3288, 3653)
+_SHORT = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731)
+RETENTION_DAYS = (*_SHORT, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
 """The retention periods CloudWatch Logs knows."""
 
 DAY = 86_400_000

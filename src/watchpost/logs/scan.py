@@ -50,7 +50,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Events in order, and the key up to which everything was seen: a scan may go on from there unless it is the last."""
+    """Events in order, and the key up to which everything was seen: it may go on there unless it is the last."""
 
     events: Events
     seen: EventKey

@@ -205,7 +205,8 @@ def _best(errors: Floats, predictions: Floats, clock: _Clock) -> Integers:
     mean = np.stack([_mean(each) for each in hourly])
     said = np.where(speaks, said, 0)
     competes = (said * 5 >= said.max(axis=0) * 4) & ~np.isnan(mean) & speaks
-    return np.argmin(np.where(competes, mean, np.inf), axis=0)
+    best: Integers = np.argmin(np.where(competes, mean, np.inf), axis=0)
+    return best
 
 
 def _limits(errors: Floats, hours: Integers, deviations: float) -> tuple[float, float] | None:
@@ -240,7 +241,8 @@ def _before(hourly: Floats, memory: int) -> Floats:
 
 
 def _present(columns: Floats) -> Integers:
-    return (~np.isnan(columns)).sum(axis=0)
+    seen: Integers = (~np.isnan(columns)).sum(axis=0)
+    return seen
 
 
 def _mean(columns: Floats) -> Floats:

@@ -1,8 +1,8 @@
 """What is kept of reported data: one cell per series and moment, in columns.
 
-A cell holds count, sum, minimum, maximum and the sketch of the samples of one series (a number for metric and unit) that
-fell into one second or minute, or into a longer period once it was rolled up. Merging cells is the one operation behind
-everything: storing, rolling up, and answering for any period.
+A cell holds count, sum, minimum, maximum and the sketch of the samples of one series (a number for metric and unit)
+that fell into one second or minute, or into a longer period once it was rolled up. Merging cells is the one operation
+behind everything: storing, rolling up, and answering for any period.
 
 A cell's key is one integer: `series << 34 | start << 1 | fine`, `start` in epoch seconds, `fine` 1 for data reported
 at a resolution of one second. So cells ascend by series, then by time, and a range of a series is one slice.
@@ -71,9 +71,18 @@ class Cells:
             values, weights = self.values[taken], self.weights[taken]
         else:
             values, weights = _NONE, _NONE
-        columns = (self.key, self.count, self.total, self.low, self.high, self.whole, self.coarse)
-        key, count, total, low, high, whole, coarse = (column[chosen] for column in columns)
-        return Cells(key, count, total, low, high, whole, coarse, items, values, weights)
+        return Cells(
+            self.key[chosen],
+            self.count[chosen],
+            self.total[chosen],
+            self.low[chosen],
+            self.high[chosen],
+            self.whole[chosen],
+            self.coarse[chosen],
+            items,
+            values,
+            weights,
+        )
 
     def explicit(self) -> tuple[Integers, Floats, Floats]:
         """Every cell's sketch as items, none left out: lengths per cell (0 where it is not known), values, weights."""
@@ -96,7 +105,7 @@ class Cells:
         """The cells of some series (ascending numbers, each once) that start in [start, end)."""
         first = np.searchsorted(self.key, keys(series, np.int64(max(start, 0))))
         last = np.searchsorted(self.key, keys(series, np.int64(min(max(end, 0), LAST_START))))
-        return self[ranges(first, last - first)]
+        return self[ranges(first, np.maximum(last - first, 0))]
 
 
 _NONE: Floats = np.empty(0)

@@ -7,7 +7,7 @@ verbatim, the others follow their form.
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from math import isfinite
+from math import isfinite, isnan
 from typing import Any, NoReturn
 
 from watchpost.errors import Refused
@@ -75,8 +75,8 @@ def _datum(namespace: str, item: Mapping[str, Any], where: str, received: float)
         return Datum(metric, timestamp, (_number(value, f"{where}.Value"),), (1.0,), None, unit, resolution)
     # Values beside StatisticValues are accepted, as recorded from the service; the values say more.
     if values:
-        given = _values(values, counts, where)
-        return Datum(metric, timestamp, *given, None, unit, resolution)
+        numbers, times = _values(values, counts, where)
+        return Datum(metric, timestamp, numbers, times, None, unit, resolution)
     if statistics is not None:
         return Datum(metric, timestamp, (), (), _statistics(statistics, where), unit, resolution)
     raise Refused(
@@ -99,11 +99,13 @@ def _exclusive(where: str, one: str, other: str) -> NoReturn:
 def _number(value: float, where: str) -> float:
     number = float(value)
     if not isfinite(number) or abs(number) > LARGEST:
-        raise invalid(f"The value {'NaN' if number != number else value} for parameter {where} is invalid.")
+        raise invalid(f"The value {'NaN' if isnan(number) else value} for parameter {where} is invalid.")
     return number
 
 
-def _values(values: Sequence[float], counts: Sequence[float] | None, where: str) -> tuple[tuple[float, ...], ...]:
+def _values(
+    values: Sequence[float], counts: Sequence[float] | None, where: str
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
     if counts and len(counts) != len(values):
         raise invalid(f"The parameters {where}.Values and {where}.Counts must be of the same size.")
     numbers = tuple(_number(value, f"{where}.Values") for value in values)

@@ -1,14 +1,14 @@
 """The values of a request's queries over one span of time, read from a store that is an argument."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
 from watchpost.metrics import insights, search
 from watchpost.metrics.anomaly import HISTORY, BandSettings, anomaly_band
 from watchpost.metrics.expressions.evaluation import evaluate
-from watchpost.metrics.expressions.syntax import Function, InvalidExpression, Node, walk
+from watchpost.metrics.expressions.syntax import InvalidExpression, Node
 from watchpost.metrics.expressions.values import Array, Grid, Series, Value, from_points, on_grid, type_name
 from watchpost.metrics.identity import Metric, MetricStat, Points
 from watchpost.metrics.labels import default_labels
@@ -36,8 +36,8 @@ class Fetch(Protocol):
     ) -> list[Metric]:
         """Metrics that had data in the two weeks before `now`."""
 
-    def units(self, metrics: Sequence[Metric], start: int, end: int) -> list[tuple[str, ...]]:
-        """For each metric the units it has data in from `start` to before `end`; the one that is read first."""
+    def units(self, metrics: Sequence[Metric]) -> list[tuple[str, ...]]:
+        """For each metric the units that its data of the last two weeks were reported in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,13 +156,7 @@ class Frame:
 
     def band(self, node: Node, deviations: float) -> Array:
         """Lower and upper limit, learned from the two weeks before each point."""
-        stats = self._banded(node)
-        period, *others = {stat.period for stat in stats}
-        if others or not 60 <= period <= 3600:
-            raise InvalidExpression(
-                "ANOMALY_DETECTION_BAND takes metrics of one period from 60 to 3600 seconds, not "
-                f"{', '.join(str(each) for each in sorted([period, *others]))}."
-            )
+        period = self._plan.check_band(node)
         grid = self._grid(period)
         earlier = grid.start - -(-HISTORY // period) * period
         wide = Span(earlier, self._span.end, self._span.now, aligned=False)
@@ -182,21 +176,6 @@ class Frame:
 
     # -----------------------------------------------------------------------------------------------------------------
 
-    def _banded(self, node: Node) -> list[MetricStat]:
-        """The metrics below a band. InvalidExpression: more than ten, none, METRICS, SEARCH or a band inside."""
-        needed = self._plan.needed(self._plan.mentioned(node))
-        nodes = [node, *(self._plan.parsed[each] for each in needed if each in self._plan.parsed)]
-        for each in nodes:
-            if isinstance(each, insights.Selection):
-                raise InvalidExpression("ANOMALY_DETECTION_BAND takes metrics, not a Metrics Insights query.")
-            inside = {inner.name for inner in walk(each) if isinstance(inner, Function)}
-            if wrong := inside & {"METRICS", "SEARCH", "ANOMALY_DETECTION_BAND"}:
-                raise InvalidExpression(f"ANOMALY_DETECTION_BAND cannot be taken of {min(wrong)}.")
-        stats = [self._stats[each] for each in needed if each in self._stats]
-        if not 1 <= len(stats) <= 10:
-            raise InvalidExpression(f"ANOMALY_DETECTION_BAND takes one to ten metrics, not {len(stats)}.")
-        return stats
-
     def _grid(self, period: int) -> Grid:
         return Grid.over(self._span.start, self._span.end, period, self._span.aligned)
 
@@ -209,11 +188,19 @@ class Frame:
             read = self._fetch.read_many([self._stats[each] for each in batch], start, self._span.end)
             self._points.update(zip(batch, read, strict=True))
         unitless = [each for each in queries if self._stats[each].unit is None]
-        stored = self._fetch.units([self._stats[each].metric for each in unitless], self._span.start, self._span.end)
+        stored = self._fetch.units([self._stats[each].metric for each in unitless])
         for each, units in zip(unitless, stored, strict=True):
             if len(units) > 1:
-                text = f"Multiple units returned: '[{', '.join(sorted(units))}]'"
-                self._messages[each] = (("MultipleUnits", text),)
+                self._warn_of_units(each, units)
+
+    def _warn_of_units(self, query: str, units: tuple[str, ...]) -> None:
+        """Several units were reported lately; were they in this span?"""
+        stat = self._stats[query]
+        each_unit = [replace(stat, unit=unit) for unit in units]
+        read = self._fetch.read_many(each_unit, self._grid(stat.period).start, self._span.end)
+        seen = sorted(unit for unit, points in zip(units, read, strict=True) if len(points))
+        if len(seen) > 1:
+            self._messages[query] = (("MultipleUnits", f"Multiple units returned: '[{', '.join(seen)}]'"),)
 
     def _say(self, code: str, text: str) -> None:
         self._messages[self._current] = (*self.messages(self._current), (code, text))

@@ -13,10 +13,15 @@ from watchpost.metrics.expressions.syntax import Function, InvalidExpression, Na
 from watchpost.metrics.identity import MetricStat
 from watchpost.metrics.insights import Selection, is_insights, parse_insights
 from watchpost.metrics.periods import valid_period
+from watchpost.metrics.statistics import parse_statistic
 
 MOST_SEARCHES = 100
 """SEARCH functions in one request. Source: CloudWatch quotas."""
 
+MOST_BANDED = 10
+"""Metrics below an anomaly detection band."""
+
+_BAND = "ANOMALY_DETECTION_BAND"
 _ID = re.compile(r"[a-z][A-Za-z0-9_]{0,254}")
 
 
@@ -68,6 +73,29 @@ class Plan:
             found |= {each for each, query in self.queries.items() if query.stat is not None}
         return found
 
+    def check_band(self, node: Node) -> int:
+        """That an anomaly detection band can be taken of the expression; the period of its metrics in seconds.
+
+        Raises: InvalidExpression: no or more than ten metrics below, not all of one period from a minute to an hour,
+        METRICS, SEARCH, a Metrics Insights query or another band.
+        """
+        needed = self.needed(self.mentioned(node))
+        for each in (node, *(self.parsed[name] for name in needed if name in self.parsed)):
+            if isinstance(each, Selection):
+                raise InvalidExpression("ANOMALY_DETECTION_BAND takes metrics, not a Metrics Insights query.")
+            inside = {inner.name for inner in walk(each) if isinstance(inner, Function)}
+            if wrong := inside & {"METRICS", "SEARCH", _BAND}:
+                raise InvalidExpression(f"ANOMALY_DETECTION_BAND cannot be taken of {min(wrong)}.")
+        periods = [stat.period for stat in (self.queries[name].stat for name in needed) if stat is not None]
+        if not 1 <= len(periods) <= MOST_BANDED:
+            raise InvalidExpression(f"ANOMALY_DETECTION_BAND takes one to {MOST_BANDED} metrics, not {len(periods)}.")
+        if len(set(periods)) > 1 or not 60 <= periods[0] <= 3600:
+            seen = ", ".join(str(period) for period in sorted(set(periods)))
+            raise InvalidExpression(
+                f"ANOMALY_DETECTION_BAND takes metrics of one period, from 60 to 3600 seconds, not {seen}."
+            )
+        return periods[0]
+
     def subject(self, node: Node) -> str:
         """A fingerprint of what an expression computes from which metrics, whatever the ids and periods."""
         prints: dict[str, str] = {}
@@ -100,7 +128,19 @@ def plan(queries: Sequence[Query]) -> Plan:
         by_id[query.id] = query
     parsed = {query.id: _parse(query, by_id) for query in queries if query.expression is not None}
     _check_counts(parsed)
-    return Plan(by_id, parsed, _order(by_id, parsed))
+    planned = Plan(by_id, parsed, _order(by_id, parsed))
+    _check_bands(planned)
+    return planned
+
+
+def _check_bands(planned: Plan) -> None:
+    for query, node in planned.parsed.items():
+        for each in () if isinstance(node, Selection) else walk(node):
+            if isinstance(each, Function) and each.name == _BAND:
+                try:
+                    planned.check_band(each.arguments[0])
+                except InvalidExpression as problem:
+                    raise in_query(query, problem) from problem
 
 
 def _check_shape(number: int, query: Query) -> None:
@@ -124,6 +164,8 @@ def _check_shape(number: int, query: Query) -> None:
             f"The parameters MetricDataQueries.member.{number}.Period and MetricDataQueries.member.{number}.MetricStat "
             "are mutually exclusive and you have specified both.",
         )
+    if query.stat is not None:
+        parse_statistic(query.stat.stat)
     period = query.stat.period if query.stat is not None else query.period
     if period is not None and not valid_period(period):
         raise Refused(

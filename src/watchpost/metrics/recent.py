@@ -4,8 +4,6 @@ Columns of `step` seconds lie in a ring; rows are moments and columns series, si
 many series. Only series that somebody watches (alarms) are kept.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +12,7 @@ from watchpost.metrics.sketch import Floats, Integers
 
 _FIGURES = 4  # count, total, low, high
 _NOTHING = np.array([0.0, 0.0, np.inf, -np.inf])
+_COMBINED = (np.add, np.add, np.minimum, np.maximum)
 
 
 class Recent:
@@ -21,43 +20,37 @@ class Recent:
 
     def __init__(self, step: int, length: int) -> None:
         self.step, self.length = step, length
-        self._slot_of: dict[int, int] = {}
-        self._watched: Integers = np.empty(0, dtype=np.int64)  # ascending
-        self._slots: Integers = np.empty(0, dtype=np.int64)  # of `_watched`, in its order
+        self._watched = 0
+        self._slots: Integers = np.empty(0, dtype=np.int64)  # by number of series, -1 where nobody watches
         self._figures: NDArray[np.float64] = _blank(length, 0)
         self._end = 0  # the first moment (epoch // step) that the ring does not hold yet
         self._ahead: Cells = EMPTY  # of moments that are still to come
 
     @property
-    def series(self) -> Integers:
-        """The numbers of the watched series, ascending."""
-        return self._watched
+    def start(self) -> int:
+        """The first moment that is held, in epoch seconds."""
+        return (self._end - self.length) * self.step
 
     def covers(self, start: int, end: int) -> bool:
         """Whether the moments of [start, end), epoch seconds, are all held."""
-        return start % self.step == 0 == end % self.step and self._end * self.step >= end and start >= self._start
+        return start % self.step == 0 == end % self.step and self._end * self.step >= end and start >= self.start
 
-    @property
-    def _start(self) -> int:
-        return (self._end - self.length) * self.step
+    def unwatched(self, series: Integers) -> Integers:
+        """Which of these series have no place yet, ascending, each once."""
+        return np.unique(series[self._slots_of(series) < 0])
 
-    def unwatched(self, series: Sequence[int]) -> list[int]:
-        """Which of these series have no place yet."""
-        return [number for number in dict.fromkeys(series) if number not in self._slot_of]
-
-    def watch(self, series: Sequence[int], history: Cells) -> None:
-        """Give new series a place; `history` is what is known of them (ascending cells)."""
-        old, new = len(self._slot_of), self.unwatched(series)
-        if not new:
-            return
-        for number in new:
-            self._slot_of[number] = len(self._slot_of)
-        if len(self._slot_of) > self._figures.shape[2]:
-            grown = _blank(self.length, max(2 * old, len(self._slot_of)))
+    def watch(self, series: Integers, history: Cells) -> None:
+        """Give series that have none a place; `history` is what is known of them (ascending cells)."""
+        old, new = self._watched, self._watched + len(series)
+        if new > self._figures.shape[2]:
+            grown = _blank(self.length, max(2 * old, new))
             grown[:, :, :old] = self._figures[:, :, :old]
             self._figures = grown
-        self._watched = np.sort(np.fromiter(self._slot_of, dtype=np.int64))
-        self._slots = np.array([self._slot_of[number] for number in self._watched.tolist()], dtype=np.int64)
+        if len(series) and series[-1] >= len(self._slots):
+            more = np.full(max(series[-1] + 1, 2 * len(self._slots)) - len(self._slots), -1, dtype=np.int64)
+            self._slots = np.concatenate((self._slots, more))
+        self._slots[series] = np.arange(old, new)
+        self._watched = new
         self.add(history)
 
     def advance(self, end: int) -> None:
@@ -73,18 +66,17 @@ class Recent:
 
     def add(self, cells: Cells) -> None:
         """Take in cells (ascending); those of series nobody watches and those from before the ring are left out."""
-        if not len(self._watched) or not len(cells):
+        if not self._watched or not len(cells):
             return
-        place = np.minimum(np.searchsorted(self._watched, cells.series), len(self._watched) - 1)
-        wanted = (self._watched[place] == cells.series) & (cells.start >= self._start)
+        wanted = (self._slots_of(cells.series) >= 0) & (cells.start >= self.start)
         if not wanted.any():
             return
-        cells = rolled(cells[wanted].plain(), self.step)
+        cells = rolled(cells.plain()[wanted], self.step)
         later = cells.start >= self._end * self.step
         if later.any():
             self._ahead = merge([self._ahead, cells[later]])
             cells = cells[~later]
-        slot = self._slots[np.searchsorted(self._watched, cells.series)]
+        slot = self._slots[cells.series]
         moment = cells.start // self.step % self.length
         count, total, low, high = self._figures
         count[moment, slot] += cells.count
@@ -100,17 +92,21 @@ class Recent:
         """
         each = period // self.step
         moments = (np.arange(count * each) + start // self.step) % self.length
-        slots = self._slots[np.searchsorted(self._watched, series)]
-        whole_row = len(slots) == len(self._slot_of) and bool((slots == np.arange(len(slots))).all())
-        rows = self._figures[figure]
-        if each == 1:
-            return rows[moments, : len(slots)] if whole_row else rows[moments[:, None], slots]
-        answer = np.empty((count, len(slots)))
+        slots, rows = self._slots[series], self._figures[figure]
+        # Most of a row is summed up faster as it lies than what is wanted of it is picked out first.
+        most = 2 * len(slots) > self._watched
+        answer = np.empty((count, self._watched if most else len(slots)))
         for number in range(count):
-            # Period by period, so that what is worked on stays in the processor's cache.
-            part = rows[moments[number * each : (number + 1) * each]][:, slots]
-            answer[number] = (np.add, np.add, np.minimum, np.maximum)[figure].reduce(part, axis=0)
-        return answer
+            of_period = moments[number * each : (number + 1) * each]
+            part = rows[of_period, : self._watched] if most else rows[of_period[:, None], slots]
+            _COMBINED[figure].reduce(part, axis=0, out=answer[number])
+        return answer[:, slots] if most else answer
+
+    def _slots_of(self, series: Integers) -> Integers:
+        if not len(self._slots):
+            return np.full(len(series), -1, dtype=np.int64)
+        slots: Integers = self._slots[np.minimum(series, len(self._slots) - 1)]
+        return np.where(series < len(self._slots), slots, -1)
 
 
 def _blank(length: int, slots: int) -> NDArray[np.float64]:

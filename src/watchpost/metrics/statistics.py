@@ -7,8 +7,8 @@ w1 … wi.
 - `pN`: the value at rank h = N/100 (W - 1) among the samples in order, counted from 0, linear between neighbours. For
   whole weights this is numpy's default percentile of the samples written out. (Where weights are fractions: vi stands
   at ranks C(i-1) to max(C(i-1), Ci - 1), and h is N/100 of the last of these.) p0 is the minimum, p100 the maximum.
-- `TM(a%:b%)`, `TC`, `TS`: mean, number and sum of the samples with weight between a % and b % of W, in order of value. A
-  sample on the edge counts with the part of its weight that lies inside, so TC may be fractional: TC = (b - a)/100 W.
+- `TM(a%:b%)`, `TC`, `TS`: mean, number and sum of the samples with weight between a % and b % of W, in order of value.
+  A sample on the edge counts with the part of its weight that lies inside, so TC may be fractional: (b - a)/100 W.
 - `TM(x:y)`, `TC(x:y)`, `TS(x:y)`: the same over samples with x < v <= y. `PR(x:y)`: how many per cent of W those are.
 - `WM`: the mean of all samples, those outside moved to the boundary: p(a) and p(b), or x and y.
 - `IQM` is `TM(25%:75%)`; `tm90` is `TM(:90%)`, and so tc, ts, wm. A bound may be left open.
@@ -38,9 +38,9 @@ _FORMS: dict[str, Form] = {form: form for form in get_args(Form)}
 
 _PERCENT = r"(?:100(?:\.0{0,10})?|\d{1,2}(?:\.\d{0,10})?)"
 _NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?"
-_SHORT = re.compile(rf"(p|tm|tc|ts|wm)({_PERCENT})")
-_PERCENTS = re.compile(rf"(TM|TC|TS|WM)\(({_PERCENT})?%?:(?:({_PERCENT})%)?\)")
-_NUMBERS = re.compile(rf"(TM|TC|TS|WM|PR)\(({_NUMBER})?:({_NUMBER})?\)")
+_SHORT = re.compile(rf"(p|tm|tc|ts|wm)({_PERCENT})", re.ASCII)
+_PERCENTS = re.compile(rf"(TM|TC|TS|WM)\(({_PERCENT})?%?:(?:({_PERCENT})%)?\)", re.ASCII)
+_NUMBERS = re.compile(rf"(TM|TC|TS|WM|PR)\(({_NUMBER})?:({_NUMBER})?\)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +158,14 @@ def _of_distribution(samples: _Ordered, asked: Statistic) -> Floats:
     if asked.form == "TC":
         return samples.gathered(inside)
     if asked.form == "PR":
-        return 100.0 * samples.gathered(inside) / samples.whole
+        share: Floats = 100.0 * samples.gathered(inside) / samples.whole
+        return share
     total = samples.gathered(inside * samples.values)
     if asked.form == "TS":
         return total
     number = samples.gathered(inside)
-    return np.divide(total, number, out=np.full(len(number), np.nan), where=number > 0)
+    mean: Floats = np.divide(total, number, out=np.full(len(number), np.nan), where=number > 0)
+    return mean
 
 
 def _inside(samples: _Ordered, asked: Statistic) -> Floats:
@@ -171,30 +173,30 @@ def _inside(samples: _Ordered, asked: Statistic) -> Floats:
     if asked.percent:
         low = samples.spread((asked.low or 0.0) / 100.0 * samples.whole)
         high = samples.spread((100.0 if asked.high is None else asked.high) / 100.0 * samples.whole)
-        return np.maximum(np.minimum(samples.upto, high) - np.maximum(samples.below, low), 0.0)
+        part: Floats = np.maximum(np.minimum(samples.upto, high) - np.maximum(samples.below, low), 0.0)
+        return part
     inside = np.ones(len(samples.values), dtype=np.bool_)
     if asked.low is not None:
         inside &= samples.values > asked.low
     if asked.high is not None:
         inside &= samples.values <= asked.high
-    return samples.weights * inside
+    weights: Floats = samples.weights * inside
+    return weights
 
 
 def _percentile(samples: _Ordered, percentile: float) -> Floats:
     end = np.maximum(samples.below, samples.upto - 1.0)  # the last rank at which the value stands
     rank = percentile / 100.0 * end[samples.last]
-    at = (
-        samples.first
-        + samples.gathered((samples.below <= samples.spread(rank)).astype(np.float64)).astype(np.int64)
-        - 1
-    )
+    begun = np.add.reduceat(samples.below <= samples.spread(rank), samples.first, dtype=np.int64)
+    at = samples.first + begun - 1
     following = np.minimum(at + 1, samples.last)
     way = samples.upto[at] - end[at]  # from there to where the next value begins; 1 for whole weights
     part = np.divide(rank - end[at], way, out=np.zeros(len(at)), where=way > 0)
     answer = samples.values[at] + np.clip(part, 0.0, 1.0) * (samples.values[following] - samples.values[at])
     if percentile in {0.0, 100.0}:
         return samples.low if percentile == 0.0 else samples.high
-    return np.clip(answer, samples.low, samples.high)
+    bounded: Floats = np.clip(answer, samples.low, samples.high)
+    return bounded
 
 
 def _winsorized_mean(samples: _Ordered, asked: Statistic) -> Floats:
@@ -205,4 +207,5 @@ def _winsorized_mean(samples: _Ordered, asked: Statistic) -> Floats:
     if asked.high is not None:
         bound = _percentile(samples, asked.high) if asked.percent else np.full(len(samples.whole), asked.high)
         values = np.minimum(values, samples.spread(bound))
-    return samples.gathered(values * samples.weights) / samples.whole
+    mean: Floats = samples.gathered(values * samples.weights) / samples.whole
+    return mean

@@ -33,7 +33,10 @@ class Connections:
         self._prefix = f"arn:aws:events:{configuration.region}:{configuration.account}"
 
     def create(self, wanted: Connection, actor: str) -> Connection:
-        """Make a connection; `arn`, `created` and `changed` are ours. Raises: Refused: ResourceAlreadyExistsException."""
+        """Make a connection; `arn`, `created` and `changed` are ours.
+
+        Raises: Refused: ResourceAlreadyExistsException.
+        """
         now = self._clock.now()
         made = replace(
             wanted, arn=f"{self._prefix}:connection/{wanted.name}/{self._new_id()}", created=now, changed=now
@@ -82,7 +85,7 @@ class Connections:
     def create_destination(self, wanted: Destination, actor: str) -> Destination:
         """Make an API destination; `arn`, `created` and `changed` are ours.
 
-        Raises: Refused: ResourceAlreadyExistsException, ResourceNotFoundException (the connection), ValidationException.
+        Raises: Refused: ResourceAlreadyExistsException, ValidationException, ResourceNotFoundException (connection).
         """
         now = self._clock.now()
         arn = f"{self._prefix}:api-destination/{wanted.name}/{self._new_id()}"

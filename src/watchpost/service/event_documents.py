@@ -48,7 +48,7 @@ PASS_ON, INVOKE = "targets", "invocations"
 class PublishesMessages(Protocol):
     """What is asked of topics."""
 
-    def publish(  # noqa: D102
+    def publish(
         self,
         tx: Transaction,
         topic_arn: str,
@@ -57,12 +57,22 @@ class PublishesMessages(Protocol):
         attributes: Mapping[str, object] = ...,
         *,
         now: datetime,
-    ) -> str: ...
+    ) -> str:
+        """Send a message to a topic; its id. Raises: Refused: NotFound."""
 
-    def exists(self, tx: Transaction, arn: str) -> bool: ...  # noqa: D102
+    def exists(self, tx: Transaction, arn: str) -> bool:
+        """Whether there is such a topic."""
 
 
-PutLogEvents = Callable[[str, str, Sequence[tuple[int, str]], datetime, bool], object]
+class Stored(Protocol):
+    """What a log store says of a put."""
+
+    @property
+    def number(self) -> int:
+        """0 when it took no event."""
+
+
+PutLogEvents = Callable[[str, str, Sequence[tuple[int, str]], datetime, bool], Stored]
 """Group, stream, (epoch milliseconds, message) pairs, now, whether to create what is missing."""
 
 

@@ -14,7 +14,8 @@ from watchpost.service.event_routing import enqueue
 from watchpost.stores.store import Store, Transaction
 from watchpost.windows import Schedule, parse_schedule
 
-_LONGEST_SLEEP = 1.0
+LONGEST_SLEEP = timedelta(seconds=1)
+"""How late a change of the rules, made on another server too, is noticed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,11 @@ class Scheduled:
 
     revision: int
     rules: tuple[tuple[str, Rule, Schedule], ...]
+
+    def next_after(self, instant: datetime) -> datetime | None:
+        """The first time of any of them after the instant, or None."""
+        times = [schedule.next_after(instant) for _, _, schedule in self.rules]
+        return min((at for at in times if at is not None), default=None)
 
 
 class EventSchedules:
@@ -42,29 +48,25 @@ class EventSchedules:
         """Fire what is due at `now`; how many rules fired."""
         due = [
             (key, rule, at)
-            for key, rule, schedule in self._current()
+            for key, rule, schedule in self._current().rules
             if (at := schedule.previous(now)) is not None and at > rule.since and self._told.get(key) != at
         ]
         fired = sum(self._fire(key, rule, at, now) for key, rule, at in due)
         self._told |= {key: at for key, _, at in due}
         return fired
 
-    def next_due(self, now: datetime) -> datetime | None:
-        """The next time of any scheduled rule, or None."""
-        times = [schedule.next_after(now) for _, _, schedule in self._current()]
-        return min((at for at in times if at is not None), default=None)
-
     def run(self, stop: Stop) -> None:
         """Fire rules as their times come, until `stop` is set."""
+        seen, due = -1, None
         while not stop.is_set():
-            now = self._clock.now()
-            self.tick(now)
-            due = self.next_due(now)
-            longest = timedelta(seconds=_LONGEST_SLEEP)
-            wait = longest if due is None else min(due - self._clock.now(), longest)
+            now, scheduled = self._clock.now(), self._current()
+            if scheduled.revision != seen or (due is not None and due <= now):
+                self.tick(now)
+                seen, due = scheduled.revision, scheduled.next_after(now)
+            wait = LONGEST_SLEEP if due is None else min(due - self._clock.now(), LONGEST_SLEEP)
             self._clock.wait(stop, wait.total_seconds())
 
-    def _current(self) -> tuple[tuple[str, Rule, Schedule], ...]:
+    def _current(self) -> Scheduled:
         def work(tx: Transaction) -> Scheduled:
             revision = tx.revision(RULE)
             if self._scheduled.revision == revision:
@@ -77,7 +79,7 @@ class EventSchedules:
             return Scheduled(revision, rules)
 
         self._scheduled = self._store.read(work)
-        return self._scheduled.rules
+        return self._scheduled
 
     def _fire(self, key: str, rule: Rule, at: datetime, now: datetime) -> bool:
         event = Event(
@@ -93,11 +95,16 @@ class EventSchedules:
 
         def work(tx: Transaction) -> bool:
             fired, current = tx.get(FIRED, key), tx.get(RULE, key)
-            # Another server was first, or the rule was changed since it was read: then the next tick sees to it.
-            if (fired is not None and fired.last >= at) or current != rule:
-                return False
+            if fired is not None and fired.last >= at:
+                return False  # another server was first
+            if (
+                current is None
+                or not current.enabled
+                or (current.schedule, current.since) != (rule.schedule, rule.since)
+            ):
+                return False  # no longer a time of its schedule
             tx.put(FIRED, key, Fired(at))
-            enqueue(tx, rule, event, now)
+            enqueue(tx, current, event, now)
             return True
 
         return self._store.write(work)

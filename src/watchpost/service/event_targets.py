@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
 
 import msgspec
+from urllib3 import PoolManager
+from urllib3.exceptions import HTTPError
 
 from watchpost.errors import Refused
 from watchpost.events.destinations import Request, request, webhook
@@ -27,9 +28,6 @@ from watchpost.service.event_routing import EventRouting
 from watchpost.service.worker import Done, GiveUp, Interrupted, Outcome, Performer, Retry
 from watchpost.stores.store import Store, Task, Transaction
 
-if TYPE_CHECKING:
-    from urllib3 import PoolManager
-
 MOST_HOPS = 5
 """How many buses may hand one event on; more is a circle of rules."""
 
@@ -41,7 +39,7 @@ _PASSING = frozenset({401, 407, 409, 429})
 class EventTargets:
     """Does what a rule says with what it matched.
 
-    Args: put_log: stores log events; None until the composition has a log store. jitter: a number in [0, 1).
+    Args: jitter: a number in [0, 1). `put_log` stores log events; None until the composition has a log store.
     """
 
     def __init__(
@@ -50,10 +48,10 @@ class EventTargets:
         topics: PublishesMessages,
         routing: EventRouting,
         jitter: Callable[[], float],
-        http: "PoolManager | None" = None,
+        http: PoolManager | None = None,
     ) -> None:
         self._store, self._topics, self._routing, self._jitter = store, topics, routing, jitter
-        self._http = http or _pool()
+        self._http = http or PoolManager(maxsize=8)
         self.put_log: PutLogEvents | None = None
 
     def performers(self) -> dict[str, Performer]:
@@ -99,7 +97,8 @@ class EventTargets:
         group = log_group(invocation.target.arn)
         event = Event.from_json(invocation.event)
         at, message = _log_event(_input(invocation), int(event.time.timestamp() * 1000))
-        self.put_log(group, invocation.rule_name, [(at, message)], now, True)
+        if not self.put_log(group, invocation.rule_name, [(at, message)], now, True).number:
+            return GiveUp(f"the log group {group} takes no event as old or as new as this one", invocation.rule_arn)
         return Done()
 
     def _request(self, target: Target, body: str) -> Request:
@@ -108,8 +107,6 @@ class EventTargets:
         return self._store.read(partial(_request_of, target, body))
 
     def _send(self, prepared: Request, task: Task, invocation: Invocation, now: datetime) -> Outcome:
-        from urllib3.exceptions import HTTPError
-
         try:
             answer = self._http.request(
                 prepared.method,
@@ -140,12 +137,6 @@ class EventTargets:
 
 def _sent(_: object) -> None:
     """What was sent is of no further interest."""
-
-
-def _pool() -> "PoolManager":
-    from urllib3 import PoolManager
-
-    return PoolManager(maxsize=8)
 
 
 def _input(invocation: Invocation) -> str:

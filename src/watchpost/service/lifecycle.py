@@ -25,34 +25,46 @@ class LoopState:
 class StopSign(Event):
     """The event a loop is given. Each look at it is a sign of life, so loops need not know that they are watched."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: Callable[[], float] = monotonic) -> None:
         super().__init__()
-        self._expected = monotonic()
+        self._seconds = seconds
+        self._expected = seconds()
 
     @property
     def late(self) -> bool:
         """Whether the loop ought to have looked long ago."""
-        return monotonic() > self._expected + _GRACE_SECONDS
+        return self._seconds() > self._expected + _GRACE_SECONDS
+
+    def expect(self, seconds: float) -> None:
+        """The loop says that it will not look for so long."""
+        self._expected = self._seconds() + seconds
 
     def is_set(self) -> bool:
         """Whether to stop."""
-        self._expected = monotonic()
+        self.expect(0.0)
         return super().is_set()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the sign."""
-        self._expected = monotonic() + (timeout if timeout is not None else float("inf"))
+        self.expect(float("inf") if timeout is None else timeout)
         try:
             return super().wait(timeout)
         finally:
-            self._expected = monotonic()
+            self.expect(0.0)
 
 
 class Loop:
     """A thread that runs `run(stop)` until told to stop, and begins it again should it fail."""
 
-    def __init__(self, name: str, run: Callable[[Event], None], failed: Callable[[str], None]) -> None:
-        self._name, self._run, self._failed = name, run, failed
+    def __init__(
+        self,
+        name: str,
+        run: Callable[[Event], None],
+        failed: Callable[[str], None],
+        pause_seconds: float = _SECOND_CHANCE,
+    ) -> None:
+        """`failed` is told the name at each failure; after the first, the loop begins again in `pause_seconds`."""
+        self._name, self._run, self._failed, self._pause = name, run, failed, pause_seconds
         self._stop, self._failures = StopSign(), 0
         self._last: str | None = None
         self._thread = Thread(target=self._serve, name=name, daemon=True)
@@ -79,7 +91,7 @@ class Loop:
 
     def _serve(self) -> None:
         log = structlog.get_logger("watchpost.loops")
-        pause = _SECOND_CHANCE
+        pause = self._pause
         while not self._stop.is_set():
             began = monotonic()
             try:
@@ -90,7 +102,7 @@ class Loop:
                 self._failed(self._name)
                 log.exception("loop failed", loop=self._name, again_in_seconds=pause)
                 # A loop that ran well for long deserves a quick second chance.
-                pause = _SECOND_CHANCE if monotonic() - began > _LONGEST_PAUSE else min(pause * 2, _LONGEST_PAUSE)
+                pause = self._pause if monotonic() - began > _LONGEST_PAUSE else min(pause * 2, _LONGEST_PAUSE)
                 self._stop.wait(pause)
             else:
                 return

@@ -85,12 +85,12 @@ class LogFilters:
         server; LimitExceededException beyond two filters.
         """
         compile_pattern(definition.pattern)
-        service = (definition.destination.split(":", 3) + ["", "", ""])[2]
+        service = [*definition.destination.split(":", 3), "", "", ""][2]
         if service != "sns":
             raise Refused(
                 "InvalidParameterException",
-                f"Destinations of service {service or definition.destination!r} are not supported here: give the ARN of "
-                "an SNS topic of this server, whose subscriptions (webhooks, e-mail, …) then get the events.",
+                f"Destinations of service {service or definition.destination!r} are not supported here: give the ARN "
+                "of an SNS topic of this server, whose subscriptions (webhooks, e-mail, …) then get the events.",
             )
 
         def update(tx: Transaction, group: LogGroup) -> LogGroup:
@@ -151,8 +151,12 @@ class LogFilters:
     ) -> None:
         def work(tx: Transaction) -> None:
             changed = update(tx, group_of(tx, name))
-            patterns = [each.pattern for each in (*changed.metric_filters, *changed.subscriptions)]
-            if sum(compile_pattern(pattern).expressions > 0 for pattern in patterns if "%" in pattern) > MOST_WITH_EXPRESSIONS:
+            patterns = [each.pattern for each in changed.metric_filters]
+            patterns += [each.pattern for each in changed.subscriptions]
+            if (
+                sum(compile_pattern(pattern).expressions > 0 for pattern in patterns if "%" in pattern)
+                > MOST_WITH_EXPRESSIONS
+            ):
                 raise Refused(
                     "LimitExceededException",
                     f"A log group can have at most {MOST_WITH_EXPRESSIONS} filter patterns with regular expressions.",

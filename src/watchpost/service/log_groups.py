@@ -92,7 +92,8 @@ class LogGroups:
         def work(tx: Transaction) -> None:
             if group_of(tx, name).protected:
                 raise Refused(
-                    "ValidationException", "The specified log group is protected from deletion. Remove the protection first."
+                    "ValidationException",
+                    "The specified log group is protected from deletion. Remove the protection first.",
                 )
             for key, _ in tx.scan(LOG_STREAM, f"{name}:"):
                 tx.delete(LOG_STREAM, key)
@@ -243,9 +244,7 @@ class LogGroups:
         Raises: Refused ResourceNotFoundException; InvalidParameterException for a prefix with an order by time.
         """
         if by_last_event and prefix:
-            raise Refused(
-                "InvalidParameterException", "Cannot order by LastEventTime with a logStreamNamePrefix."
-            )
+            raise Refused("InvalidParameterException", "Cannot order by LastEventTime with a logStreamNamePrefix.")
         after = None if token is None else _place(token)
 
         def work(tx: Transaction) -> StreamPage:
@@ -269,9 +268,7 @@ class LogGroups:
 
         return self._store.read(work)
 
-    def _note(
-        self, tx: Transaction, kind: str, name: str, now: datetime, actor: str, data: dict[str, object]
-    ) -> None:
+    def _note(self, tx: Transaction, kind: str, name: str, now: datetime, actor: str, data: dict[str, object]) -> None:
         tx.record(Entry(now, kind, group_arn(self._configuration, name), actor, data))
 
 

@@ -127,7 +127,14 @@ class LogReading:
 
 
 def _page(
-    tx: Transaction, group: str, streams: Sequence[str] | None, span: Span, limit: int, *, forward: bool, prefix: str = ""
+    tx: Transaction,
+    group: str,
+    streams: Sequence[str] | None,
+    span: Span,
+    limit: int,
+    *,
+    forward: bool,
+    prefix: str = "",
 ) -> tuple[Events, EventKey | None]:
     """Up to `limit` events from one end of the span, ascending, and where to go on; None: there is no more."""
     headers = log_events.headers(tx.connection, group, span.first, span.last, streams)

@@ -1,4 +1,4 @@
-"""What the log service does by itself: default values of quiet minutes, merging small blocks, dropping expired events."""
+"""What the log service does by itself: default values of quiet minutes, merging small blocks, expired events."""
 
 from datetime import datetime
 
@@ -41,7 +41,11 @@ class LogUpkeep:
             for group in {each.group for each in minutes}:
                 found = tx.get(LOG_GROUP, group)
                 filters |= {(group, each.name): each for each in (found.metric_filters if found else ())}
-            known = [(filters[each.group, each.filter], each.minute) for each in minutes if (each.group, each.filter) in filters]
+            known = [
+                (filters[each.group, each.filter], each.minute)
+                for each in minutes
+                if (each.group, each.filter) in filters
+            ]
             data = [default_datum(definition, minute) for definition, minute in known]
             if data:
                 self._metrics.put_within(tx, data)
@@ -60,11 +64,10 @@ class LogUpkeep:
         """Delete blocks whose events their groups keep no longer; how many."""
         milliseconds = int(now.timestamp() * 1000)
         groups = self._store.read(lambda tx: [group for _, group in tx.scan(LOG_GROUP) if group.retention is not None])
-        gone = 0
-        for group in groups:
-            horizon = group.horizon(milliseconds)
-            gone += self._store.write(lambda tx, name=group.name, horizon=horizon: log_events.purge(tx.connection, name, horizon))  # type: ignore[misc]
-        return gone
+        return sum(self._purge(group.name, group.horizon(milliseconds)) for group in groups)
+
+    def _purge(self, group: str, horizon: int) -> int:
+        return self._store.write(lambda tx: log_events.purge(tx.connection, group, horizon))
 
     def _merge(self, group: str, stream: str) -> int:
         def read(tx: Transaction) -> tuple[list[int], NewBlock] | None:

@@ -11,10 +11,12 @@ from watchpost.logs.records import Rejected
 from watchpost.service.clock import Clock
 from watchpost.service.configuration import Configuration
 from watchpost.service.log_documents import LOG_GROUP, LOG_STREAM, group_of, stream_key, stream_of
+from watchpost.service.log_fields import LogFields
 from watchpost.service.log_filters import LogFilters
 from watchpost.service.log_groups import LogGroups, milliseconds
 from watchpost.service.log_ingestion import MetricSink, Rules, TopicSink, prepare, write
 from watchpost.service.log_queries import LogQueries
+from watchpost.service.log_query_library import LogQueryLibrary
 from watchpost.service.log_reading import LogReading
 from watchpost.service.log_upkeep import LogUpkeep
 from watchpost.stores.store import Store, Transaction
@@ -33,7 +35,8 @@ class Put:
 class Logs:
     """Log groups, their events, filters and queries.
 
-    Args: metrics and topics: where metric filters and subscriptions write, in the transaction of the events.
+    Args: metrics and topics: where metric filters and subscriptions write, in the transaction of the events. name: this
+    server's, the same after a restart.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class Logs:
         topics: TopicSink,
         configuration: Configuration,
         new_id: Callable[[], str],
+        name: str = "",
     ) -> None:
         self._store, self._clock, self._configuration = store, clock, configuration
         self._metrics, self._topics = metrics, topics
@@ -51,7 +55,9 @@ class Logs:
         self.groups = LogGroups(store, configuration)
         self.filters = LogFilters(store, configuration, topics)
         self.events = LogReading(store)
-        self.queries = LogQueries(store, clock, configuration, new_id)
+        self.queries = LogQueries(store, clock, configuration, new_id, name)
+        self.library = LogQueryLibrary(store, configuration, new_id)
+        self.fields = LogFields(store, configuration)
         self.upkeep = LogUpkeep(store, metrics)
 
     def put(
@@ -132,9 +138,8 @@ class Logs:
         self.queries.forget(now)
 
     def run(self, stop: Event) -> None:
-        """Do the background work until `stop` is set."""
+        """Do the background work until `stop` is set; then queries that still run are stopped."""
         rounds = 0
-        self.queries.fail_interrupted()
         while not stop.is_set():
             now = self._clock.now()
             self.upkeep.report_quiet_minutes(now)
@@ -145,3 +150,4 @@ class Logs:
                 self.upkeep.expire(now)
             rounds += 1
             self._clock.wait(stop, 2.0)
+        self.queries.close()

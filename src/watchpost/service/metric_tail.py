@@ -69,7 +69,7 @@ class Tail:
 
         return self._until_consistent(attempt)
 
-    def question_of_rings(self, work: "Callable[[Transaction, tuple[Cells, ...]], T]") -> T:
+    def held_question(self, work: "Callable[[Transaction, tuple[Cells, ...]], T]") -> T:
         """The same for work that uses the rings: they stand still meanwhile."""
 
         def attempt(tx: "Transaction") -> tuple[T] | None:
@@ -115,8 +115,6 @@ class Tail:
             self.rings = _rings()
         self._parts = [merge([unpack(pack for number, pack in entries if number <= self._read)])]
         fresh = [pack for number, pack in entries if number > self._read]
-        if mark.upto > self._read:
-            self.registry.notice(tx.connection, self._parts[0])
         self._read = max(self._read, mark.upto, entries[-1][0] if entries else 0)
         self._feed(tx, merge([unpack(fresh)]))
 

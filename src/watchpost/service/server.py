@@ -5,17 +5,30 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from uuid import uuid4
 
+from watchpost import __version__
+from watchpost.errors import StoreUnavailable
+from watchpost.service.alarms import Alarms
+from watchpost.service.anomaly_detectors import AnomalyDetectors
 from watchpost.service.clock import Clock, SystemClock
 from watchpost.service.configuration import Configuration
 from watchpost.service.credentials import Credentials
-from watchpost.service.health import Health, Pulse
+from watchpost.service.dashboards import Dashboards
+from watchpost.service.events import Events
+from watchpost.service.health import Health, HealthCheck
 from watchpost.service.home import prepared, server_name
 from watchpost.service.lifecycle import Loop
+from watchpost.service.logs import Logs
+from watchpost.service.metric_queries import MetricQueries
+from watchpost.service.metrics import Metrics
+from watchpost.service.pulse import Pulse
+from watchpost.service.queued_work import Trade, worker
 from watchpost.service.self_metrics import SelfMetrics
+from watchpost.service.topics import Topics
 from watchpost.stores.open import open_store
 from watchpost.stores.store import Store
 
-_STOP_SECONDS = 20.0
+# Longer than the longest attempt of a delivery, which a stop waits for.
+_STOP_SECONDS = 30.0
 
 
 @dataclass(slots=True)
@@ -32,28 +45,49 @@ class Server:
     name: str
     credentials: Credentials
     self_metrics: SelfMetrics
-    loops: tuple[Loop, ...] = ()
-    pulse: Pulse = field(init=False)
+    metrics: Metrics
+    anomaly_detectors: AnomalyDetectors
+    metric_queries: MetricQueries
+    topics: Topics
+    events: Events
+    logs: Logs
+    alarms: Alarms
+    dashboards: Dashboards
+    pulse: Pulse
+    loops: tuple[Loop, ...]
+    _check: HealthCheck = field(init=False)
+    _started: bool = False
 
     def __post_init__(self) -> None:
-        self.pulse = Pulse(self.store, self.clock, self.name)
+        self._check = HealthCheck(self.store, self.clock, self.name)
 
     def start(self) -> None:
-        """Begin the background work: evaluation, schedules, deliveries, folding."""
+        """Begin the background work: evaluation, schedules, deliveries, upkeep."""
+        self._started = True
+        self.pulse.begin({"version": __version__})
         for loop in self.loops:
             loop.start()
 
     def health(self) -> Health:
         """What is alive: the store takes writes, every loop comes round."""
-        return self.pulse.taken(tuple(loop.state for loop in self.loops))
+        return self._check.health(tuple(loop.state for loop in self.loops))
 
     def close(self) -> None:
         """Stop the background work, wait for it, let go of the store. Closing twice is no fault."""
         for loop in self.loops:
             loop.stop()
-        for loop in self.loops:
-            loop.join(_STOP_SECONDS)
+        still = [loop for loop in self.loops if not loop.join(_STOP_SECONDS)]
+        if self._started and not still:
+            self._started = False
+            self._say_goodbye()
         self.store.close()
+
+    def _say_goodbye(self) -> None:
+        try:
+            self.pulse.end()
+        except StoreUnavailable:
+            # The store is what failed: the next start will find that this life was cut off, and that is true.
+            return
 
     def __enter__(self) -> "Server":
         return self
@@ -74,12 +108,11 @@ def open_server(
 
     Raises: Misconfigured: a setting makes no sense. StoreUnavailable: the database cannot be opened.
     """
-    clock = clock or SystemClock()
     home = prepared(configuration.home)
     self_metrics = SelfMetrics()
     store = open_store(configuration.database or home / "watchpost.db", self_metrics.committed)
     try:
-        return _composed(configuration, clock, new_id, store, self_metrics)
+        return _composed(configuration, clock or SystemClock(), new_id, store, self_metrics)
     except BaseException:
         store.close()
         raise
@@ -88,8 +121,60 @@ def open_server(
 def _composed(
     configuration: Configuration, clock: Clock, new_id: Callable[[], str], store: Store, self_metrics: SelfMetrics
 ) -> Server:
-    self_metrics.watch(
-        "watchpost_queue_tasks", "Tasks in a work queue", "queue", lambda: store.read(lambda tx: tx.waiting())
+    name = server_name(configuration.home)
+    metrics = Metrics(store, clock)
+    detectors = AnomalyDetectors(store, metrics, clock, configuration)
+    topics = Topics(store, clock, configuration, new_id)
+    events = Events(store, clock, topics, configuration, new_id)
+    logs = Logs(store, clock, metrics, topics, configuration, new_id, name)
+    events.log_with(logs.put)
+    alarms = Alarms(
+        store,
+        clock,
+        metrics,
+        topics,
+        events,
+        configuration,
+        new_id,
+        holder=name,
+        settings=detectors.settings,
+        evaluated=self_metrics.evaluated,
     )
-    name, credentials = server_name(configuration.home), Credentials(configuration.home)
-    return Server(configuration, clock, store, new_id, name, credentials, self_metrics)
+    trades = (
+        Trade(topics.performers(), topics.interrupted(), topics.repeatable()),
+        Trade(events.performers(), events.interrupted(), events.repeatable),
+    )
+
+    def settle(gone: str) -> int:
+        return worker(store, clock, trades, gone, self_metrics.delivered).recover(clock.now())
+
+    pulse = Pulse(store, clock, name, settle)
+    runs = {
+        "pulse": pulse.run,
+        "metrics": metrics.run,
+        "logs": logs.run,
+        "events": events.run,
+        "alarms": alarms.run,
+        "work": worker(store, clock, trades, name, self_metrics.delivered).run,
+    }
+    waiting = "watchpost_queue_tasks", "Tasks in a work queue", "queue"
+    self_metrics.watch(*waiting, lambda: store.read(lambda tx: tx.waiting()))
+    return Server(
+        configuration=configuration,
+        clock=clock,
+        store=store,
+        new_id=new_id,
+        name=name,
+        credentials=Credentials(configuration.home),
+        self_metrics=self_metrics,
+        metrics=metrics,
+        anomaly_detectors=detectors,
+        metric_queries=MetricQueries(metrics, detectors, clock, configuration),
+        topics=topics,
+        events=events,
+        logs=logs,
+        alarms=alarms,
+        dashboards=Dashboards(store, clock, configuration),
+        pulse=pulse,
+        loops=tuple(Loop(loop, run, self_metrics.restarted) for loop, run in runs.items()),
+    )

@@ -2,11 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeVar
 
 from watchpost.documents import Kind
+from watchpost.errors import Refused
+from watchpost.stores.store import Transaction
 from watchpost.topics.incidents import Told
+from watchpost.topics.limits import check_arn
 from watchpost.topics.topic import Message, Subscription, Topic
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +34,9 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Gathering:
-    """Messages to people are being gathered for a subscription; `task` will send them."""
+    """Messages to people are being gathered for a subscription: `count` so far, and a task is queued to send them."""
 
-    task: int
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,8 @@ TOPIC = Kind("topic", Topic)
 """By ARN."""
 SUBSCRIPTION = Kind("subscription", Subscription)
 """By ARN, which begins with that of the topic and a colon."""
+ENDED = Kind("ended-subscription", Subscription)
+"""Subscriptions that were ended and can be restored by their token, by topic ARN, `/`, and token."""
 DELIVERY = Kind("delivery", Delivery)
 """The body of a task; not kept as a document."""
 WAITING = Kind("waiting-message", Message)
@@ -83,6 +90,41 @@ CERTIFICATE = Kind("signing-certificate", str)
 GATHER_QUEUE = "gather"
 
 
+def the_topic(tx: Transaction, arn: str) -> Topic:
+    """The topic. Raises: Refused: InvalidParameter, it is no ARN; NotFound, there is none."""
+    check_arn(arn)
+    topic = tx.get(TOPIC, arn)
+    if topic is None:
+        raise Refused("NotFoundException", "Topic does not exist")
+    return topic
+
+
+def of_topic(tx: Transaction, topic_arn: str, now: datetime) -> list[Subscription]:
+    """A topic's subscriptions by ARN, without those that were not confirmed in time."""
+    found = tx.scan(SUBSCRIPTION, prefix=f"{topic_arn}:")
+    return [s for _, s in found if not expired(s, now)]
+
+
+def expired(subscription: Subscription, now: datetime) -> bool:
+    """Whether it was not confirmed in time."""
+    return subscription.confirmed is None and subscription.token_expires <= now
+
+
 def delivery_queue(channel: str) -> str:
     """The queue of a channel: each has its own, so that a slow one holds nobody else up."""
     return f"deliver-{channel}"
+
+
+def clear(tx: Transaction, kind: Kind[T], prefix: str) -> None:
+    """Remove every document of a kind whose key starts with the prefix."""
+    for key, _ in tx.scan(kind, prefix=prefix):
+        tx.delete(kind, key)
+
+
+def remove_subscription(tx: Transaction, arn: str) -> bool:
+    """Remove a subscription and what is remembered for it; whether it was there."""
+    clear(tx, WAITING, f"{arn}/")
+    clear(tx, TOLD, f"{arn}/")
+    tx.delete(GATHERING, arn)
+    tx.delete(THROTTLE, arn)
+    return tx.delete(SUBSCRIPTION, arn)

@@ -56,9 +56,9 @@ class DeliveryPolicy:
             case "arithmetic":
                 share = u * (u + 1 / n) / (1 + 1 / n)
             case "geometric":
-                # A minimum of zero has no logarithm; from a second on the curve is what it says.
-                start = max(low, min(1.0, high))
-                return max(low, min(high, start * (high / start) ** u))
+                # A minimum of zero has no logarithm: behind the first delay, no delay is under a millisecond.
+                start = max(low, min(0.001, high))
+                return low if i == 0 else min(high, start * math.pow(high / start, u))
             case "exponential":
                 share = (math.exp2(i) - 1) / (math.exp2(n - 1) - 1)
             case _:

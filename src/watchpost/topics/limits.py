@@ -5,12 +5,14 @@ Source: contract of Amazon SNS, "Messages"; sizes in bytes of UTF-8.
 
 import json
 import re
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 
 from watchpost.errors import Refused
 from watchpost.topics.topic import MessageAttribute
 
 MESSAGE_BYTES = 256 * 1024
+BATCH_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _TOPIC_NAME = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _FIFO_NAME = re.compile(r"[A-Za-z0-9_-]{1,251}\.fifo")
 _ATTRIBUTE_NAME = re.compile(r"(?!\.)[A-Za-z0-9_.-]{1,256}(?<!\.)")
@@ -120,6 +122,16 @@ def check_attribute(name: str, value: Mapping[str, object]) -> None:
         raise _unfit(f"Could not cast message attribute '{name}' value to number.")
     if match[1] == "String.Array":
         _check_array(name, str(text))
+
+
+def message_attribute(name: str, value: Mapping[str, object]) -> MessageAttribute:
+    """An attribute that `check_attribute` let pass, as it is kept."""
+    kind = str(value["DataType"])
+    if kind.startswith("Binary"):
+        blob = value["BinaryValue"]
+        assert isinstance(blob, bytes)
+        return MessageAttribute(name, kind, b64encode(blob).decode())
+    return MessageAttribute(name, kind, str(value["StringValue"]))
 
 
 def _check_array(name: str, text: str) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 from watchpost.topics.topic import Message, MessageAttribute
 
+Confirmation = Literal["SubscriptionConfirmation", "UnsubscribeConfirmation"]
 DEFAULT_CONTENT_TYPE = "text/plain; charset=UTF-8"
 USER_AGENT = "Amazon Simple Notification Service Agent"
 _SIGNED = {
@@ -73,7 +74,7 @@ def notification(
 
 
 def confirmation(
-    kind: Literal["SubscriptionConfirmation", "UnsubscribeConfirmation"],
+    kind: Confirmation,
     message_id: str,
     subscription_arn: str,
     token: str,
@@ -147,8 +148,13 @@ def mail_footer(unsubscribe: str, endpoint: str) -> str:
     )
 
 
-def confirmation_mail(topic_arn: str, subscribe_url: str) -> str:
-    """The text of the mail that asks to confirm a subscription."""
+def confirmation_mail(topic_arn: str, subscribe_url: str, ended: bool) -> str:
+    """The text of the mail that asks to confirm a subscription, or with `ended` tells of its end."""
+    if ended:
+        return (
+            f"Your subscription to this topic has ended:\n{topic_arn}\n\n"
+            f"If this was a mistake, open this link to restore it (it is valid for two days):\n{subscribe_url}\n"
+        )
     return (
         f"You have chosen to subscribe to the topic:\n{topic_arn}\n\n"
         f"To confirm this subscription, open this link (it is valid for two days):\n{subscribe_url}\n\n"

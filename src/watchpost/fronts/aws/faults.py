@@ -49,9 +49,8 @@ def fault(refused: Refused, service: ServiceModel | None) -> Fault:
             own.shape.name, own.code, own.status, own.sender, refused.message, own.shape, dict(refused.members)
         )
     common = _BY_NAME.get(refused.fault, _Common(refused.fault, refused.fault, 400))
-    code = refused.fault if refused.fault in {"MalformedQueryString", "MalformedInput"} else common.code
-    status = 400 if code == "InvalidAction" and service and service.protocols == {"query"} else common.status
-    return Fault(common.kind, code, status, status < 500 or status == 501, refused.message)
+    status = 400 if common.code == "InvalidAction" and service and service.protocols == {"query"} else common.status
+    return Fault(common.kind, common.code, status, status < 500 or status == 501, refused.message)
 
 
 def internal(service: ServiceModel | None) -> Refused:

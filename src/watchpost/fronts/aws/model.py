@@ -64,7 +64,7 @@ class _OperationDefinition(msgspec.Struct):
     http: _Http = msgspec.field(default_factory=_Http)
     input: _Reference | None = None
     output: _Reference | None = None
-    documentation: str = ""
+    deprecated: bool = False
 
 
 class _Metadata(msgspec.Struct, rename="camel", kw_only=True):
@@ -146,6 +146,7 @@ class OperationModel:
 
     def __init__(self, name: str, definition: _OperationDefinition, shapes: Mapping[str, _Definition]) -> None:
         self.name, self.method, self.uri = name, definition.http.method, definition.http.request_uri
+        self.deprecated = definition.deprecated
         self.status = definition.http.response_code or 200
         self.input = _shape(definition.input, shapes)
         self.output = _shape(definition.output, shapes)
@@ -204,6 +205,12 @@ def load(name: str) -> ServiceModel:
 
     plain: object = Loader().load_service_model(name, "service-2")
     return ServiceModel(name, msgspec.convert(plain, _Service))
+
+
+def nobody() -> ServiceModel:
+    """A service without operations or errors of its own: who speaks when nobody was addressed."""
+    metadata = _Metadata(api_version="", endpoint_prefix="", protocol="json")
+    return ServiceModel("", _Service(metadata, {}, {}))
 
 
 def known() -> frozenset[str]:

@@ -46,7 +46,7 @@ class Route:
     literals: Mapping[str, str]
     required_query: frozenset[str]
     required_headers: frozenset[str]
-    weight: tuple[int, int, int]
+    weight: tuple[int, int, int, bool]
 
     def matches(self, request: Request, values: Mapping[str, list[str]], *, whole: bool) -> bool:
         """Whether the request is this operation's; `whole` asks for what is required too."""
@@ -66,7 +66,8 @@ def route(operation: OperationModel) -> Route:
     in_query = frozenset(shape.location_name or "" for shape in required if shape.location == "querystring")
     in_headers = frozenset((shape.location_name or "").lower() for shape in required if shape.location == "header")
     fixed = sum(1 for part in path.split("/") if part and "{" not in part)
-    weight = (len(literals), len(in_query) + len(in_headers), fixed)
+    # S3 has deprecated twins whose requests look alike; the newer one is meant.
+    weight = (len(literals), len(in_query) + len(in_headers), fixed, not operation.deprecated)
     return Route(operation, _pattern(path), literals, in_query, in_headers, weight)
 
 

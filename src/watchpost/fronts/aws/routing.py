@@ -5,15 +5,17 @@ with `Action` query, and anything else is looked up by method and path. Without 
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from watchpost.errors import Refused
 from watchpost.fronts.aws.model import OperationModel
-from watchpost.fronts.aws.protocols.query import parameters
 from watchpost.fronts.aws.services import Served, Services
 from watchpost.fronts.aws.wire import Request
 
 _OPERATION_PATH = re.compile(r"/service/(?:[^/]*[.#])?([^/.#]+)/operation/([^/]+)/?")
+
+_ACTION = re.compile(rb"(?:^|&)(Action|Version)=([A-Za-z0-9_.-]{1,100})(?=&|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ def find(services: Services, request: Request, signing_name: str | None) -> Targ
             return _by_route(candidates, request, signing_name)
 
 
-def _by_path(services: Services, candidates: list[Served] | tuple[Served, ...], request: Request) -> Target:
+def _by_path(services: Services, candidates: Sequence[Served], request: Request) -> Target:
     found = _OPERATION_PATH.search(request.path)
     served = services.targeted(found[1]) if found else None
     if found is None or served is None or served not in candidates or not served.speaks("cbor"):
@@ -62,7 +64,7 @@ def _by_path(services: Services, candidates: list[Served] | tuple[Served, ...], 
     return Target(served, "cbor", served.model.operations.get(found[2]), found[2])
 
 
-def _by_target(services: Services, candidates: list[Served] | tuple[Served, ...], request: Request) -> Target:
+def _by_target(services: Services, candidates: Sequence[Served], request: Request) -> Target:
     target = request.headers["x-amz-target"]
     prefix, _, name = target.rpartition(".")
     served = services.targeted(prefix)
@@ -71,9 +73,7 @@ def _by_target(services: Services, candidates: list[Served] | tuple[Served, ...]
     return Target(served, "json", served.model.operations.get(name), name)
 
 
-def _by_action(
-    services: Services, candidates: list[Served] | tuple[Served, ...], request: Request, signing_name: str | None
-) -> Target:
+def _by_action(services: Services, candidates: Sequence[Served], request: Request, signing_name: str | None) -> Target:
     found = action(request)
     name, version = found.get("Action", ""), found.get("Version", "")
     speakers = [served for served in candidates if served.speaks("query")]
@@ -90,17 +90,13 @@ def _by_action(
 def action(request: Request) -> dict[str, str]:
     """`Action` and `Version` of a query request, looked for without reading the rest of a large form."""
     found: dict[str, str] = {}
-    for form in (request.query, request.body[:200].decode("latin-1")):
-        for key, _, value in (pair.partition("=") for pair in form.split("&")):
-            if key in {"Action", "Version"} and re.fullmatch(r"[\w.-]{1,100}", value, re.ASCII):
-                found.setdefault(key, value)
-    # Behind a long first parameter, or cut off at the edge: the whole form then.
-    return found if len(found) == 2 and len(request.body) <= 200 else parameters(request)
+    for form in (request.query.encode(), request.body):
+        for match in _ACTION.finditer(form):
+            found.setdefault(match[1].decode(), match[2].decode())
+    return found
 
 
-def _by_route(
-    candidates: list[Served] | tuple[Served, ...], request: Request, signing_name: str | None
-) -> Target:
+def _by_route(candidates: Sequence[Served], request: Request, signing_name: str | None) -> Target:
     for served in candidates if signing_name is not None else ():
         for protocol in ("rest-json", "rest-xml"):
             operation = served.routes.find(request) if served.speaks(protocol) else None

@@ -17,7 +17,7 @@ from watchpost.fronts.aws.wire import Wire
 from watchpost.registry import Family
 
 # The protocols by the words decoders use; the models' own words where they differ stand behind.
-_WIRES: Mapping[str, Callable[[model.ServiceModel], Wire]] = {
+WIRES: Mapping[str, Callable[[model.ServiceModel], Wire]] = {
     "json": Json,
     "cbor": Cbor,
     "query": Query,
@@ -44,11 +44,7 @@ class Served:
 
     def wire(self, protocol: str) -> Wire:
         """The protocol, spoken for this service."""
-        return self._wires.get(protocol, lambda: _WIRES[protocol](self.model))
-
-    def protocol(self) -> str:
-        """The protocol to answer in when a request does not say which it speaks."""
-        return next(word for word in ("json", "query", "rest-json", "rest-xml", "cbor") if self.speaks(word))
+        return self._wires.get(protocol, lambda: WIRES[protocol](self.model))
 
     def body_limit(self, operation: str) -> int:
         """The largest body of an operation in bytes, decompressed."""

@@ -34,8 +34,9 @@ _WRONG = (
 class Signature:
     """What a request says about who signed it, not yet believed.
 
-    Args: date: YYYYMMDD. stamp: the instant of signing, YYYYMMDDTHHMMSSZ. region, service: the credential's scope. signed: names of the signed headers, lower-case.
-    lifetime: seconds a presigned URL is good for, None when the signature stands in the header.
+    Args: date: YYYYMMDD. region, service: the credential's scope. signed: names of the signed headers, lower-case.
+    value: the signature, 64 hex digits. stamp: the instant of signing, YYYYMMDDTHHMMSSZ. lifetime: seconds a presigned
+    URL is good for, None when the signature stands in the header.
     """
 
     access_key: str

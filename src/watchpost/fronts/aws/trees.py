@@ -3,9 +3,9 @@
 JSON and CBOR differ in how members are called and how single values look (`Dialect`); everything else is here.
 """
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 from watchpost.fronts.aws.model import Shape
 from watchpost.fronts.aws.scalars import unfit
@@ -180,7 +180,7 @@ def _list_writer(convert: Conversion, kind: str) -> Conversion:
     def write(value: object) -> object:
         items = listed(value)
         # GetMetricData answers numbers by the hundred thousand: a list of finite floats is already what is sent.
-        if kind == "double" and all(type(item) is float for item in items) and all(map(math.isfinite, items)):
+        if kind == "double" and all(type(item) is float and isfinite(item) for item in items):
             return items
         return [convert(item) for item in items]
 

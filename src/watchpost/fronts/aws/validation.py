@@ -239,7 +239,11 @@ def _constraints(shape: Shape) -> list[str]:
             *([_regex(shape)] if definition.pattern else []),
         ]
     return [
-        *([f"Member must have value less than or equal to {definition.max:.15g}"] if definition.max is not None else []),
+        *(
+            [f"Member must have value less than or equal to {definition.max:.15g}"]
+            if definition.max is not None
+            else []
+        ),
         *(
             [f"Member must have value greater than or equal to {definition.min:.15g}"]
             if definition.min is not None

@@ -13,7 +13,7 @@ from watchpost.fronts.aws.wire import Mismatch
 # Appends the element `tag` with a value to the pieces of a document.
 ElementWriter = Callable[[str, object, list[str]], None]
 
-_SPECIAL = re.compile("[&<>\"\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_SPECIAL = re.compile('[&<>"\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]')
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#xD;"}
 
 

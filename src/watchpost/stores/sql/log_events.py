@@ -79,7 +79,7 @@ class NewBlock:
     last: int
     ingested: int
     events: int
-    bytes: int
+    counted: int
     body: bytes
 
 
@@ -114,7 +114,7 @@ def append(connection: Connection, block: NewBlock) -> int:
                 "last_time": block.last,
                 "ingested": block.ingested,
                 "events": block.events,
-                "bytes": block.bytes,
+                "bytes": block.counted,
                 "size": len(block.body),
                 "body": block.body,
             },

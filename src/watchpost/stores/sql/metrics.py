@@ -6,7 +6,7 @@ What they hold is bytes made by `watchpost.metrics.packing`; why there is a log 
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from sqlalchemy import (
@@ -123,9 +123,7 @@ def append(connection: Connection, entry: Pack) -> None:
 
 def entries(connection: Connection, after: int) -> list[tuple[int, Pack]]:
     """The log's entries with a number above `after`, in order."""
-    return [
-        (row.id, Pack(row.singles, row.others, row.sketches)) for row in connection.execute(_LOG, {"after": after})
-    ]
+    return [(row.id, Pack(row.singles, row.others, row.sketches)) for row in connection.execute(_LOG, {"after": after})]
 
 
 def condense(connection: Connection, upto: int, entry: Pack | None) -> None:
@@ -159,9 +157,7 @@ def series_of(connection: Connection, metrics: Iterable[Metric]) -> list[Known]:
     of_name = _SERIES.where(
         metric_series.c.namespace == bindparam("namespace"), metric_series.c.name == bindparam("name")
     )
-    rows = (
-        row for ns, name in names for row in connection.execute(of_name, {"namespace": ns, "name": name})
-    )
+    rows = (row for ns, name in names for row in connection.execute(of_name, {"namespace": ns, "name": name}))
     return [known for known in map(_known, rows) if known.series.metric in wanted]
 
 
@@ -171,12 +167,7 @@ def numbers_of(connection: Connection, seen: Mapping[Series, int]) -> dict[Serie
     Args: seen: for each series its newest datum in epoch seconds.
     """
     identities = {_identity(series): series for series in seen}
-    found: dict[Series, int] = {}
-    for some in _portions(list(identities)):
-        rows = connection.execute(
-            select(metric_series.c.id, metric_series.c.identity).where(metric_series.c.identity.in_(some))
-        )
-        found.update({identities[row.identity]: row.id for row in rows})
+    found = _numbers(connection, identities)
     fresh = {identity: series for identity, series in identities.items() if series not in found}
     if found:
         # A series that had gone silent is listed again.
@@ -186,12 +177,11 @@ def numbers_of(connection: Connection, seen: Mapping[Series, int]) -> dict[Serie
         connection.execute(awake.values(seen=bindparam("newest")), rows_seen)
     if fresh:
         connection.execute(insert(metric_series), [_series_row(i, s, seen[s]) for i, s in fresh.items()])
-        found.update(numbers_of_existing(connection, fresh))
+        found.update(_numbers(connection, fresh))
     return found
 
 
-def numbers_of_existing(connection: Connection, identities: Mapping[str, Series]) -> dict[Series, int]:
-    """The numbers of series by the hash of their names."""
+def _numbers(connection: Connection, identities: Mapping[str, Series]) -> dict[Series, int]:
     numbers: dict[Series, int] = {}
     for some in _portions(list(identities)):
         rows = connection.execute(
@@ -234,9 +224,9 @@ def _series_row(identity: str, series: Series, seen: int) -> dict[str, str | int
 _DIMENSIONS = msgspec.json.Decoder(tuple[tuple[str, str], ...])
 
 
-def _known(row: "Row[tuple[int, str, str, str, str, int]]") -> Known:
-    number, namespace, name, dimensions, unit, seen = row
-    return Known(number, Series(Metric(namespace, name, _DIMENSIONS.decode(dimensions)), unit), seen)
+def _known(row: "Row[*tuple[Any, ...]]") -> Known:
+    metric = Metric(row.namespace, row.name, _DIMENSIONS.decode(row.dimensions))
+    return Known(row.id, Series(metric, row.unit), row.seen)
 
 
 # --- chunks ---------------------------------------------------------------------------------------------------------
@@ -276,9 +266,7 @@ def chunks_before(connection: Connection, tier: int, before: int, limit: int) ->
     chunk = metric_chunks.c
     query = select(metric_chunks).where(chunk.tier == tier, chunk.start < before)
     rows = connection.execute(query.order_by(chunk.start, chunk.series).limit(limit))
-    return [
-        (ChunkKey(row.series, row.tier, row.start), Pack(row.singles, row.others, row.sketches)) for row in rows
-    ]
+    return [(ChunkKey(row.series, row.tier, row.start), Pack(row.singles, row.others, row.sketches)) for row in rows]
 
 
 def put_chunks(connection: Connection, chunks: Sequence[tuple[ChunkKey, Pack]]) -> None:
@@ -291,13 +279,18 @@ def delete_chunks(connection: Connection, chunks: Sequence[ChunkKey]) -> None:
     """Remove chunks."""
     if chunks:
         chunk = metric_chunks.c
-        query = delete(metric_chunks).where(
-            chunk.series == bindparam("b_series"), chunk.tier == bindparam("b_tier"), chunk.start == bindparam("b_start")
+        of_key = (
+            (chunk.series == bindparam("number"))
+            & (chunk.tier == bindparam("step"))
+            & (chunk.start == bindparam("first"))
         )
-        connection.execute(query, [{"b_series": k.series, "b_tier": k.tier, "b_start": k.start} for k in chunks])
+        connection.execute(
+            delete(metric_chunks).where(of_key),
+            [{"number": key.series, "step": key.tier, "first": key.start} for key in chunks],
+        )
 
 
-T = str | int
+T = TypeVar("T", str, int)
 
 
 def _portions(items: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -61,10 +61,14 @@ class SqlTransaction:
         """Write the document, replacing what was there.
 
         Raises: Refused: the key holds what no text column can: a NUL character or half a surrogate pair.
+        StoreUnavailable: the value could not be read back (a number that is not finite where one must be).
         """
         if not _storable(key):
             raise Refused("ValidationError", f"A name must be Unicode text without NUL characters: {key!r}")
-        self.connection.execute(_PUT, {"kind": kind.name, "key": key, "body": kind.encode(value)})
+        body = kind.encode(value)
+        # What cannot be read back must fail now, with its writer, and not later with whoever reads it.
+        kind.decode(body)
+        self.connection.execute(_PUT, {"kind": kind.name, "key": key, "body": body})
         self._changes[kind.name] += 1
 
     def delete(self, kind: Kind[T], key: str) -> bool:

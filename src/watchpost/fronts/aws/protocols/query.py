@@ -115,12 +115,11 @@ class _FormReader:
             if level is not None:
                 inside = _inside(inside.get(level, ""))
             items: list[object] = []
-            index = 0
             try:
-                for index, inner in _ordered(inside):
+                for _, inner in _ordered(inside):
                     items.append(convert(inner))
             except Mismatch as mismatch:
-                raise mismatch.under(level or "member").under(str(index)) from None
+                raise mismatch.under("member").under(str(len(items) + 1)) from None
             return items
 
         return read

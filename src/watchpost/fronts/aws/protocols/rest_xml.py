@@ -10,6 +10,8 @@ from watchpost.fronts.aws.trees import Conversion
 from watchpost.fronts.aws.wire import Fault, Mismatch, Request, Response
 from watchpost.fronts.aws.xml import ElementWriter, XmlReader, XmlWriter, escaped, parsed
 
+# S3's own words for what is called otherwise elsewhere.
+_S3_CODES = {"InvalidClientTokenId": "InvalidAccessKeyId", "RequestExpired": "AccessDenied"}
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
@@ -70,9 +72,10 @@ class RestXml:
         fields: list[str] = []
         if fault.shape is not None:
             self._writing(fault.shape)("Members", fault.members, fields)
+        code = _S3_CODES.get(fault.code, fault.code)
         body = "".join(
             [
-                f"{_DECLARATION}<Error><Code>{escaped(fault.code)}</Code><Message>{escaped(fault.message)}</Message>",
+                f"{_DECLARATION}<Error><Code>{escaped(code)}</Code><Message>{escaped(fault.message)}</Message>",
                 *fields[1:-1],
                 f"<RequestId>{request_id}</RequestId><HostId>{request_id}</HostId></Error>",
             ]

@@ -1,0 +1,128 @@
+"""The ASGI application: AWS's protocols on every path, beside `/healthz` and `/metrics`."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import msgspec
+
+from watchpost.errors import Refused
+from watchpost.fronts.aws.dispatch import Dispatch, too_large
+from watchpost.fronts.aws.services import Services, installed
+from watchpost.fronts.aws.wire import Request, Response
+from watchpost.service.server import Server
+
+# ASGI's own words for its three arguments; the messages are free-form by its specification.
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+# Operations wait for commits, not for the processor: more threads make fuller commits (group commit).
+_THREADS = 64
+# How much of a body that is refused is still read, so that the client gets to read the refusal.
+_DRAINED = 64 * 1024 * 1024
+_IDLE_SECONDS = 30.0
+_WHOLE_SECONDS = 300.0
+
+
+def application(server: Server, services: Services | None = None, idle_seconds: float = _IDLE_SECONDS) -> "Application":
+    """The application over a server.
+
+    Args: services: instead of those of this folder. idle_seconds: how long a body may stand still.
+    """
+    return Application(server, services or installed(), idle_seconds)
+
+
+class Application:
+    """An ASGI application. Requests are answered in worker threads."""
+
+    def __init__(self, server: Server, services: Services, idle_seconds: float) -> None:
+        self._server, self._idle = server, idle_seconds
+        self._dispatch = Dispatch(server, services)
+        self._threads = anyio.CapacityLimiter(_THREADS)
+        self._pages = {"/healthz": self._health, "/metrics": self._figures}
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """One connection's request, or the server's start and end."""
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+        elif scope["type"] == "http":
+            await self._http(scope, receive, send)
+
+    async def _http(self, scope: Message, receive: Receive, send: Send) -> None:
+        head = _head(scope)
+        page = self._pages.get(head.path) if head.method in {"GET", "HEAD"} else None
+        body = await self._body(head, receive, 0 if page else self._dispatch.body_limit(head))
+        if isinstance(body, Refused):
+            response = self._dispatch.refuse(body, head, self._server.new_id())
+            # What was not read would be taken for the next request on this connection.
+            response = Response(response.status, {**response.headers, "connection": "close"}, response.body)
+        elif body is None:
+            return
+        elif page:
+            response = await anyio.to_thread.run_sync(page, limiter=self._threads)
+        else:
+            request = Request(head.method, head.path, head.query, head.headers, body)
+            response = await anyio.to_thread.run_sync(
+                self._dispatch.respond, request, scope["scheme"], limiter=self._threads
+            )
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers.items()]
+        headers.append((b"content-length", str(len(response.body)).encode()))
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if head.method == "HEAD" else response.body})
+
+    async def _body(self, head: Request, receive: Receive, limit: int) -> bytes | Refused | None:
+        """The whole body; a refusal when it is too large or stands still; None when the client is gone.
+
+        A body is read to its end before anything is answered: AWS's clients take an early answer for a broken
+        connection. Of a stranger's body (`limit` 0) nothing is kept.
+        """
+        parts, size = list[bytes](), 0
+        try:
+            async with asyncio.timeout(_WHOLE_SECONDS):
+                while True:
+                    async with asyncio.timeout(self._idle):
+                        message = await receive()
+                    if message["type"] == "http.disconnect":
+                        return None
+                    part: bytes = message.get("body", b"")
+                    size += len(part)
+                    if size <= limit:
+                        parts.append(part)
+                    elif size > limit + _DRAINED:
+                        return too_large(limit)
+                    if not message.get("more_body", False):
+                        return too_large(limit) if 0 < limit < size else b"".join(parts)
+        except TimeoutError:
+            wait = f"{self._idle:g} seconds"
+            return Refused("RequestTimeout", f"The request's body of {head.path[:100]!r} stood still for {wait}.")
+
+    def _health(self) -> Response:
+        health = self._server.health()
+        body = msgspec.json.encode(health)
+        return Response(200 if health.ok else 503, {"content-type": "application/json"}, body)
+
+    def _figures(self) -> Response:
+        figures = self._server.self_metrics
+        return Response(200, {"content-type": figures.content_type}, figures.exposition())
+
+
+def _head(scope: Message) -> Request:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    # Some servers leave the query in the raw path.
+    path = raw.partition(b"?")[0].decode("latin-1")
+    return Request(scope["method"], path, scope["query_string"].decode("latin-1"), headers, b"")
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
