@@ -6,6 +6,7 @@ happens twice (the clocks go back) runs the first time only.
 """
 
 import re
+from bisect import bisect_right
 from calendar import monthrange
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -158,25 +159,39 @@ class Cron:
 
     def next_after(self, instant: datetime) -> datetime | None:
         """The first time strictly after the instant, or None when there is none up to the year 2199."""
-        days = self._days(instant.astimezone(self.zone).date(), 1)
-        return next((at for day in days for at in self._instants(day) if at > instant), None)
+        for day in self._days(instant.astimezone(self.zone).date(), 1):
+            passed = self._passed(day, instant)
+            if passed < len(self.times):
+                return self._at(day, self.times[passed])
+        return None
 
     def previous(self, instant: datetime) -> datetime | None:
         """The last time at or before the instant, or None when there is none since 1970."""
         # One day ahead: clocks that go back over midnight put the first pass of a day before the end of the day before.
-        days = self._days(instant.astimezone(self.zone).date() + timedelta(days=1), -1)
-        return next((at for day in days for at in reversed(self._instants(day)) if at <= instant), None)
+        for day in self._days(instant.astimezone(self.zone).date() + timedelta(days=1), -1):
+            passed = self._passed(day, instant)
+            if passed:
+                return self._at(day, self.times[passed - 1])
+        return None
 
     def between(self, start: datetime, end: datetime) -> Iterator[datetime]:
         """Every time from `start` (included) to `end` (excluded), ascending, each once."""
         last = start - timedelta(microseconds=1)
         for day in self._days(last.astimezone(self.zone).date(), 1):
-            for at in self._instants(day):
+            for time_of_day in self.times[self._passed(day, last) :]:
+                at = self._at(day, time_of_day)
                 if at >= end:
                     return
                 if at > last:
                     yield at
                     last = at
+
+    def _passed(self, day: date, instant: datetime) -> int:
+        """How many times of the day come at or before the instant; later on the wall is never an earlier instant."""
+        return bisect_right(self.times, instant, key=lambda time_of_day: self._at(day, time_of_day))
+
+    def _at(self, day: date, time_of_day: time) -> datetime:
+        return _instant(datetime.combine(day, time_of_day), self.zone)
 
     def _days(self, start: date, step: int) -> Iterator[date]:
         """The days from `start` on that it names, in the direction of `step` (1 or -1)."""
@@ -193,9 +208,6 @@ class Cron:
         by_month, by_week = self.month_days.of(year, month), self.weekdays.of(year, month)
         restricted = not (self.month_days.starred or self.weekdays.starred)
         return by_month | by_week if restricted else by_month & by_week
-
-    def _instants(self, day: date) -> tuple[datetime, ...]:
-        return tuple(_instant(datetime.combine(day, at), self.zone) for at in self.times)
 
 
 Schedule = Cron | Rate | At

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -28,19 +29,18 @@ class ServedProcess:
 
     def __init__(self, home: Path, *options: str) -> None:
         self.home, self._options = home, options
+        self._said = home.with_name(f"{home.name}.stderr")
         self.process: subprocess.Popen[str] | None = None
         self.environment: dict[str, str] = {}
 
     def start(self) -> None:
         command = [*WATCHPOST, "serve", "--home", str(self.home), "--port", "0", "--log-level", "error", *self._options]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        with self._said.open("w") as said:
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True)
         assert self.process.stdout is not None
-        assert self.process.stderr is not None
+        # All it ever prints is one message of four lines; what goes wrong goes to the file.
         first = self.process.stdout.readline()
-        if "http" not in first:
-            raise AssertionError(f"the server did not start: {first}{self.process.stderr.read()}")
-        for stream in (self.process.stdout, self.process.stderr):
-            threading.Thread(target=_drain, args=(stream,), daemon=True).start()
+        assert "http" in first, f"the server did not start: {first}{self._said.read_text()}"
         shown = subprocess.run(
             [*WATCHPOST, "env", "--home", str(self.home), "--json"], capture_output=True, text=True, check=True
         )
@@ -50,13 +50,19 @@ class ServedProcess:
         """kill -9: nothing gets a chance to tidy up."""
         assert self.process is not None
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
+        self._ended(10)
 
     def stop(self) -> int:
         """SIGTERM; the exit code."""
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(30)
+        return self._ended(30)
+
+    def _ended(self, seconds: float) -> int:
+        assert self.process is not None
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return self.process.wait(seconds)
 
     @property
     def url(self) -> str:
@@ -77,11 +83,6 @@ class ServedProcess:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout
-
-
-def _drain(stream: Iterator[str]) -> None:
-    for _ in stream:
-        pass
 
 
 @pytest.fixture
@@ -141,9 +142,10 @@ class Mailbox:
 @pytest.fixture
 def mailbox() -> Iterator[Mailbox]:
     box = Mailbox()
-    controller = Controller(box, hostname="127.0.0.1", port=0)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        box.port = free.getsockname()[1]
+    controller = Controller(box, hostname="127.0.0.1", port=box.port)
     controller.start()
-    box.port = controller.server.sockets[0].getsockname()[1]
     yield box
     controller.stop()
 

@@ -1,8 +1,10 @@
 """kill -9 at random points under load: what was acknowledged is there, what was done is not done again."""
 
+import itertools
 import json
 import os
 import random  # noqa: TID251  when to kill
+import socket
 import threading
 import time
 from collections import Counter
@@ -16,83 +18,83 @@ from botocore.exceptions import BotoCoreError, ClientError
 # A fresh checkout shows it in a minute; WATCHPOST_KILLS=100 shows it at length.
 KILLS = int(os.environ.get("WATCHPOST_KILLS", "12"))  # noqa: TID251  how long the test runs is the caller's choice
 ALARMS = 5
+GONE = (BotoCoreError, ClientError, OSError)
 
 
 class Load:
     """Clients that write as fast as they are answered, and remember what was acknowledged."""
 
-    def __init__(self) -> None:
-        self.data: Counter[str] = Counter()  # worker -> acknowledged data
-        self.doubtful_data = 0
+    def __init__(self, server: Any) -> None:
+        self.sure_data = self.doubtful_data = 0
         self.events: set[str] = set()
         self.doubtful_events: set[str] = set()
-        self.reasons: list[str] = []  # of acknowledged transitions
+        self.reasons: list[str] = []  # of acknowledged changes of state, in order
         self.doubtful_reasons: set[str] = set()
-        self._number = 0
+        self._numbers = itertools.count(1)
+        impatient = {"retries": {"max_attempts": 0, "mode": "standard"}, "connect_timeout": 2, "read_timeout": 20}
+        self._cloudwatch, self._logs = server.client("cloudwatch", **impatient), server.client("logs", **impatient)
+        self._under_way = threading.Event()
 
-    def run(self, server: Any, until: Callable[[], bool]) -> None:
-        threads = [
-            threading.Thread(target=work, args=(server, until))
-            for work in (self._put_data, self._put_data, self._put_events, self._flip_alarms)
-        ]
+    def run_until_killed(self, kill: Callable[[], None], after: float) -> None:
+        """Write until the server is killed, so many seconds after its first answer."""
+        self._under_way.clear()
+        work = (self._put_data, self._put_data, self._put_events, self._flip_alarms)
+        threads = [threading.Thread(target=self._until_refused, args=(step,)) for step in work]
         for thread in threads:
             thread.start()
-        for thread in threads:
+        assert self._under_way.wait(60)
+        killer = threading.Timer(after, kill)
+        killer.start()
+        for thread in (killer, *threads):
             thread.join()
 
-    def _put_data(self, server: Any, until: Callable[[], bool]) -> None:
-        cloudwatch, name = _client(server, "cloudwatch"), threading.current_thread().name
-        while not until():
-            try:
-                cloudwatch.put_metric_data(
-                    Namespace="Crash", MetricData=[{"MetricName": "n", "Value": 1.0, "Unit": "Count"}] * 20
-                )
-                self.data[name] += 20
-            except (BotoCoreError, ClientError, OSError):
-                self.doubtful_data += 20
-                return
+    def _until_refused(self, step: Callable[[], bool]) -> None:
+        while step():
+            self._under_way.set()
 
-    def _put_events(self, server: Any, until: Callable[[], bool]) -> None:
-        logs = _client(server, "logs")
-        while not until():
-            self._number += 1
-            messages = {f"event {self._number}.{i}" for i in range(5)}
-            now = int(time.time() * 1000)  # noqa: TID251  a client's own clock
-            try:
-                logs.put_log_events(
-                    logGroupName="crash",
-                    logStreamName="s",
-                    logEvents=[{"timestamp": now, "message": message} for message in sorted(messages)],
-                )
-                self.events |= messages
-            except (BotoCoreError, ClientError, OSError):
-                self.doubtful_events |= messages
-                return
+    def _put_data(self) -> bool:
+        data = [{"MetricName": "n", "Value": 1.0, "Unit": "Count"}] * 20
+        try:
+            self._cloudwatch.put_metric_data(Namespace="Crash", MetricData=data)
+        except GONE:
+            self.doubtful_data += len(data)
+            return False
+        self.sure_data += len(data)
+        return True
 
-    def _flip_alarms(self, server: Any, until: Callable[[], bool]) -> None:
-        cloudwatch = _client(server, "cloudwatch")
-        while not until():
-            self._number += 1
-            number, reason = self._number, f"flip {self._number}"
+    def _put_events(self) -> bool:
+        number = next(self._numbers)
+        messages = [f"event {number}.{i}" for i in range(5)]
+        now = int(time.time() * 1000)  # noqa: TID251  a client's own clock
+        events = [{"timestamp": now, "message": message} for message in messages]
+        try:
+            self._logs.put_log_events(logGroupName="crash", logStreamName="s", logEvents=events)
+        except GONE:
+            self.doubtful_events.update(messages)
+            return False
+        self.events.update(messages)
+        return True
+
+    def _flip_alarms(self) -> bool:
+        number = next(self._numbers)
+        # The second of the two always changes the state; the first may find it as it is.
+        for state in ("OK", "ALARM"):
+            reason = f"flip {number} {state}"
             try:
-                # Neighbouring numbers of one alarm change its state every time: OK, ALARM, OK …
-                for state in ("OK", "ALARM"):
-                    reason = f"flip {number} {state}"
-                    cloudwatch.set_alarm_state(AlarmName=f"a{number % ALARMS}", StateValue=state, StateReason=reason)
-                    self.reasons.append(reason)
-            except (BotoCoreError, ClientError, OSError):
+                self._cloudwatch.set_alarm_state(AlarmName=f"a{number % ALARMS}", StateValue=state, StateReason=reason)
+            except GONE:
                 self.doubtful_reasons.add(reason)
-                return
-
-
-def _client(server: Any, service: str) -> Any:
-    return server.client(service, retries={"max_attempts": 0, "mode": "standard"}, connect_timeout=2, read_timeout=10)
+                return False
+            self.reasons.append(reason)
+        return True
 
 
 @pytest.fixture
 def prepared(served: Callable[..., Any], inbox: Any) -> Any:
     """A server with a topic that posts to the inbox, and alarms on nothing that tell it of every change."""
-    server = served()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    server = served("--port", str(port))  # the same after every restart, so that clients need not be made anew
     sns, cloudwatch, logs = (server.client(name) for name in ("sns", "cloudwatch", "logs"))
     topic = sns.create_topic(Name="crash")["TopicArn"]
     sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=inbox.url)
@@ -118,14 +120,11 @@ def prepared(served: Callable[..., Any], inbox: Any) -> Any:
 
 
 def test_nothing_acknowledged_is_lost_and_nothing_is_done_twice(prepared: Any, inbox: Any) -> None:
-    server, load, chance = prepared, Load(), random.Random(7)
+    server, load, chance = prepared, Load(prepared), random.Random(7)
     for _ in range(KILLS):
-        killer = threading.Timer(chance.uniform(0.05, 0.6), server.kill)
-        killer.start()
-        load.run(server, until=lambda: server.process.poll() is not None)
-        killer.join()
+        load.run_until_killed(server.kill, chance.uniform(0.0, 0.5))
         server.start()
-    assert sum(load.data.values()) > 0
+    assert load.sure_data
     assert load.events
     assert load.reasons
     _data_is_there(server, load)
@@ -144,8 +143,8 @@ def _data_is_there(server: Any, load: Load) -> None:
         Period=3600,
         Statistics=["Sum"],
     )
-    kept, sure = sum(point["Sum"] for point in answer["Datapoints"]), sum(load.data.values())
-    assert sure <= kept <= sure + load.doubtful_data
+    kept = sum(point["Sum"] for point in answer["Datapoints"])
+    assert load.sure_data <= kept <= load.sure_data + load.doubtful_data
 
 
 def _events_are_there(server: Any, load: Load) -> None:
@@ -164,26 +163,21 @@ def _transitions_are_there(server: Any, load: Load) -> None:
     )
     told = {reason: n for reason, n in found.items() if reason.startswith("flip")}
     assert set(told) <= set(load.reasons) | load.doubtful_reasons
-    assert [reason for reason in load.reasons if reason not in told and _changes(reason, load)] == []
+    assert [reason for reason in load.reasons if reason.endswith("ALARM") and reason not in told] == []
     assert set(told.values()) <= {1}
 
 
-def _changes(reason: str, load: Load) -> bool:
-    """Whether a flip must have changed its alarm: the first state of a pair may have been there already."""
-    return reason.endswith("ALARM")
-
-
 def _nothing_was_delivered_twice(server: Any, load: Load, inbox: Any) -> None:
-    last = next(reason for reason in reversed(load.reasons) if reason.endswith("ALARM"))
-    inbox.wait_for(lambda requests: any(last.encode() in body for _, body in requests) or bool(_unknown(server)), 60)
+    # A delivery that a kill interrupted is not tried again; one change after the last start surely arrives.
+    server.client("cloudwatch").set_alarm_state(AlarmName="a0", StateValue="INSUFFICIENT_DATA", StateReason="the end")
+    server.client("cloudwatch").set_alarm_state(AlarmName="a0", StateValue="OK", StateReason="the very end")
+    inbox.wait_for(lambda requests: any(b"the very end" in body for _, body in requests), 60)
     notes = [json.loads(body) for _, body in inbox.requests[1:]]
-    reasons = Counter(json.loads(note["Message"])["NewStateReason"] for note in notes if note["Type"] == "Notification")
-    assert max(reasons.values()) == 1
-    ids = Counter(note["MessageId"] for note in notes)
-    assert max(ids.values()) == 1
-    assert set(reasons) <= set(load.reasons) | load.doubtful_reasons
-
-
-def _unknown(server: Any) -> list[str]:
-    """Deliveries whose outcome a kill left unknown; the server says so instead of trying again."""
-    return []
+    assert max(Counter(note["MessageId"] for note in notes).values()) == 1
+    reasons = Counter(json.loads(note["Message"])["NewStateReason"] for note in notes)
+    flips = {reason for reason in reasons if reason.startswith("flip")}
+    assert max(reasons[reason] for reason in flips) == 1
+    assert flips <= set(load.reasons) | load.doubtful_reasons
+    # Every acknowledged change was told, but for those in flight at a kill: at most a handful each.
+    lost = {reason for reason in load.reasons if reason.endswith("ALARM")} - flips
+    assert len(lost) <= 16 * KILLS

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from watchpost.events.destinations import Connection, Destination
 from watchpost.events.envelope import Event
 from watchpost.events.inputs import Transformer
 from watchpost.events.rules import HttpParameters, RetryPolicy, Target
+from watchpost.service.event_documents import RULE
 from watchpost.service.events import Submission
 from watchpost.windows import EPOCH
 
@@ -122,6 +123,7 @@ def test_an_event_published_in_a_transaction_that_fails_goes_nowhere(bus: "Bus")
         (Submission("app", "t", "{"), "MalformedDetail", "Detail is malformed."),
         (Submission("app", "t", "[1]"), "MalformedDetail", "Detail is malformed."),
         (Submission("app", "t", "[" * 100_000), "MalformedDetail", "Detail is malformed."),
+        (Submission("app", "t", '{"a":' * 201 + "1" + "}" * 201), "MalformedDetail", "Detail is malformed."),
         (Submission("aws.mine", "t", "{}"), "NotAuthorizedForSourceException", "Not authorized for the source."),
     ],
 )
@@ -142,6 +144,30 @@ def test_a_changed_pattern_holds_from_the_next_event_on(bus: "Bus") -> None:
     bus.put()
     bus.put(source="other")
     assert bus.work() == 2
+
+
+def test_a_rule_whose_commit_failed_is_not_remembered(bus: "Bus") -> None:
+    rule = bus.rule("r", TOPIC)
+    event = Event("e", "other", "t", "000000000000", "us-east-1", bus.clock.now(), {})
+
+    def work(tx: "Transaction") -> None:
+        tx.put(RULE, "default|r", replace(rule, pattern='{"source": ["other"]}'))
+        bus.events.publish(tx, event)
+        raise Refused("ValidationException", "the disk is full")
+
+    with pytest.raises(Refused):
+        bus.store.write(work)
+    bus.rule("r", pattern='{"source": ["third"]}')
+    bus.store.write(lambda tx: bus.events.publish(tx, event))
+    assert bus.work() == 0
+
+
+def test_a_detail_nested_deeply_arrives(bus: "Bus") -> None:
+    bus.rule("r", TOPIC)
+    detail = '{"a":' * 200 + "1" + "}" * 200
+    bus.put(detail)
+    bus.work()
+    assert json.loads(bus.topics.sent[0][1])["detail"] == json.loads(detail)
 
 
 def test_another_server_sees_a_new_rule_with_the_next_event(make_bus: "Callable[[], Bus]") -> None:

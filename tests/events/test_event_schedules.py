@@ -2,12 +2,16 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from watchpost.events.rules import Target
+from watchpost.service.event_documents import RULE
 
 if TYPE_CHECKING:
     from conftest import Bus
@@ -83,6 +87,15 @@ def test_a_rule_that_is_removed_fires_no_more(bus: "Bus") -> None:
     assert tick(bus, 60) == 1
     bus.events.rules.delete("default", "r", "me")
     assert tick(bus, 60) == 0
+
+
+def test_a_rule_that_cannot_fire_stands_in_the_journal_and_stops_no_other(bus: "Bus") -> None:
+    bus.rule("a", schedule="rate(1 minute)")
+    bus.rule("b", TOPIC, schedule="rate(1 minute)")
+    broken = replace(bus.events.rules.describe("default", "a"), targets=(Target("t", "no arn"),))
+    bus.store.write(lambda tx: tx.put(RULE, "default|a", broken))
+    assert (tick(bus, 60), bus.journal()[0]) == (1, "event-rule.failed")
+    assert tick(bus, 1) == 0
 
 
 def test_a_rule_may_have_both_a_pattern_and_a_schedule(bus: "Bus") -> None:

@@ -17,7 +17,8 @@ import polars as pl
 import pytest
 from click.testing import CliRunner, Result
 
-from watchpost.fronts.cli import BAD_INPUT, CLEAN, VIOLATIONS, watchpost
+from watchpost.fronts.cli import watchpost
+from watchpost.fronts.exit_codes import BAD_INPUT, CLEAN, VIOLATIONS
 from watchpost.reports.documents import from_json
 
 SCHEMA = json.loads((Path(__file__).resolve().parents[2] / "docs" / "report.schema.json").read_text("utf-8"))

@@ -53,7 +53,9 @@ def gap(values: Floats, day: float, hours: float, period: int = FIVE_MINUTES) ->
     return out
 
 
-def tested(values: Floats, period: int, deviations: float = 2.0, **options: object) -> tuple[Floats, Band]:
+def judged_after_history(
+    values: Floats, period: int, deviations: float = 2.0, **options: object
+) -> tuple[Floats, Band]:
     """The points behind two weeks of history, and their band."""
     after = values.size - HISTORY // period
     settings_ = BandSettings(**options)  # type: ignore[arg-type]
@@ -73,7 +75,7 @@ def coverage(values: Floats, limits: Band) -> float:
 def test_two_deviations_cover_95_per_cent(shape: str, noise: str) -> None:
     at = times(28)
     values = SHAPES[shape](at) + NOISES[noise](np.random.default_rng(7), at.size)
-    judged, limits = tested(values, FIVE_MINUTES)
+    judged, limits = judged_after_history(values, FIVE_MINUTES)
     # 4032 points: a standard error of 0.33 % if errors were independent, more where they are correlated.
     assert coverage(judged, limits) == pytest.approx(0.9545, abs=0.015)
     assert not np.isnan(limits.lower).any()
@@ -85,7 +87,7 @@ def test_coverage_follows_the_deviations_whatever_the_series(seed: int, shape: s
     at = times(21)
     values = SHAPES[shape](at) + NOISES[noise](np.random.default_rng(seed), at.size)
     for deviations, claimed in ((1, 0.6827), (2, 0.9545), (3, 0.9973)):
-        judged, limits = tested(values, FIVE_MINUTES, deviations)
+        judged, limits = judged_after_history(values, FIVE_MINUTES, deviations)
         assert coverage(judged, limits) == pytest.approx(claimed, abs=0.05 if deviations == 1 else 0.025)
 
 
@@ -93,7 +95,7 @@ def test_coverage_follows_the_deviations_whatever_the_series(seed: int, shape: s
 def test_coverage_holds_for_every_period(period: int, tolerance: float) -> None:
     at = times(28 if period > 60 else 15, period)
     values = daily(at) + NOISES["heavy-tailed"](np.random.default_rng(3), at.size)
-    judged, limits = tested(values, period)
+    judged, limits = judged_after_history(values, period)
     assert coverage(judged, limits) == pytest.approx(0.9545, abs=tolerance)
 
 
@@ -102,8 +104,8 @@ def test_outages_neither_widen_the_band_nor_break_it() -> None:
     whole = weekly(at) + np.random.default_rng(11).normal(size=at.size) * 5
     broken = gap(gap(gap(whole, 9, 5), 16.5, 30), 22, 1)
     broken[np.random.default_rng(12).random(at.size) < 0.2] = np.nan
-    judged, limits = tested(broken, FIVE_MINUTES)
-    _, undisturbed = tested(whole, FIVE_MINUTES)
+    judged, limits = judged_after_history(broken, FIVE_MINUTES)
+    _, undisturbed = judged_after_history(whole, FIVE_MINUTES)
     assert coverage(judged, limits) == pytest.approx(0.9545, abs=0.02)
     assert not np.isnan(limits.lower).any()
     ratio = np.median(limits.upper - limits.lower) / np.median(undisturbed.upper - undisturbed.lower)
@@ -113,14 +115,18 @@ def test_outages_neither_widen_the_band_nor_break_it() -> None:
 def test_the_band_is_hardly_wider_than_the_noise_demands() -> None:
     at = times(28)
     for shape in ("level", "daily", "trending"):
-        _, limits = tested(SHAPES[shape](at) + np.random.default_rng(1).normal(size=at.size) * 5, FIVE_MINUTES)
+        _, limits = judged_after_history(
+            SHAPES[shape](at) + np.random.default_rng(1).normal(size=at.size) * 5, FIVE_MINUTES
+        )
         assert np.median(limits.upper - limits.lower) / (4 * 5) == pytest.approx(1.0, abs=0.15)
 
 
 def test_the_band_is_narrow_at_quiet_hours_and_wide_at_loud_ones() -> None:
     at = times(21)
     loud = np.sin(2 * np.pi * at / DAY) > 0
-    judged, limits = tested(daily(at) + np.random.default_rng(2).normal(size=at.size) * np.where(loud, 10, 1), FIVE_MINUTES)
+    judged, limits = judged_after_history(
+        daily(at) + np.random.default_rng(2).normal(size=at.size) * np.where(loud, 10, 1), FIVE_MINUTES
+    )
     width, noisy = limits.upper - limits.lower, loud[-judged.size :]
     assert np.median(width[noisy]) > 1.5 * np.median(width[~noisy])
 
@@ -132,7 +138,7 @@ def test_a_shifted_level_is_found_at_once_and_learned_within_a_day() -> None:
     at = times(18)
     values = daily(at) + np.random.default_rng(4).normal(size=at.size) * 5
     shifted = np.where(at >= MONDAY + 15 * DAY, values + 40, values)
-    judged, limits = tested(shifted, FIVE_MINUTES)
+    judged, limits = judged_after_history(shifted, FIVE_MINUTES)
     above = judged > limits.upper
     hours = above.reshape(-1, 12).mean(axis=1)
     assert hours[24:30].min() > 0.95
@@ -144,7 +150,7 @@ def test_a_broken_season_is_found() -> None:
     values = daily(at) + np.random.default_rng(6).normal(size=at.size) * 5
     # The daily rhythm stops: a flat line at its mean.
     flat = np.where(at >= MONDAY + 15 * DAY, 100 + values - daily(at), values)
-    judged, limits = tested(flat, FIVE_MINUTES)
+    judged, limits = judged_after_history(flat, FIVE_MINUTES)
     outside = (judged < limits.lower) | (judged > limits.upper)
     assert outside[288:].mean() > 0.5
     assert outside[:288].mean() < 0.1
@@ -154,7 +160,9 @@ def test_a_quiet_weekday_is_found_although_it_would_do_on_a_weekend() -> None:
     at = times(21)
     values = weekly(at) + np.random.default_rng(8).normal(size=at.size) * 3
     holiday = (at >= MONDAY + 16 * DAY) & (at < MONDAY + 17 * DAY)
-    judged, limits = tested(np.where(holiday, weekly(at - 3 * DAY) + values - weekly(at), values), FIVE_MINUTES)
+    judged, limits = judged_after_history(
+        np.where(holiday, weekly(at - 3 * DAY) + values - weekly(at), values), FIVE_MINUTES
+    )
     outside = (judged < limits.lower) | (judged > limits.upper)
     assert outside[2 * 288 : 3 * 288].mean() > 0.6
     assert outside[: 2 * 288].mean() < 0.1
@@ -164,7 +172,7 @@ def test_a_spike_that_comes_every_day_is_expected_and_a_missing_one_is_not() -> 
     at = times(16)
     values = 50 + np.random.default_rng(9).normal(size=at.size)
     backup = (at % DAY) == 3 * 3600
-    judged, limits = tested(np.where(backup, values + 100, values), FIVE_MINUTES, spikes=True)
+    judged, limits = judged_after_history(np.where(backup, values + 100, values), FIVE_MINUTES, spikes=True)
     spikes = backup[-judged.size :]
     assert np.all(judged[spikes] <= limits.upper[spikes])
     assert np.all(limits.lower[spikes] > 60)
@@ -172,7 +180,7 @@ def test_a_spike_that_comes_every_day_is_expected_and_a_missing_one_is_not() -> 
 
 def test_a_constant_metric_may_not_move() -> None:
     values = np.full(times(15).size, 7.0)
-    judged, limits = tested(values, FIVE_MINUTES)
+    judged, limits = judged_after_history(values, FIVE_MINUTES)
     assert np.array_equal(limits.lower, judged)
     assert np.array_equal(limits.upper, judged)
 
@@ -185,9 +193,9 @@ def test_excluded_time_teaches_nothing() -> None:
     values = daily(at) + np.random.default_rng(10).normal(size=at.size) * 5
     begin = MONDAY + 12 * DAY
     incident = np.where((at >= begin) & (at < begin + DAY), values + 500, values)
-    _, plain = tested(incident, FIVE_MINUTES)
-    judged, told = tested(incident, FIVE_MINUTES, excluded=((begin, begin + DAY),))
-    _, calm = tested(values, FIVE_MINUTES)
+    _, plain = judged_after_history(incident, FIVE_MINUTES)
+    judged, told = judged_after_history(incident, FIVE_MINUTES, excluded=((begin, begin + DAY),))
+    _, calm = judged_after_history(values, FIVE_MINUTES)
     assert coverage(judged, told) == pytest.approx(0.9545, abs=0.03)
     calm_width = np.median(calm.upper - calm.lower)
     assert np.median(told.upper - told.lower) < 1.25 * calm_width
@@ -227,7 +235,7 @@ def test_an_hourly_metric_waits_until_its_errors_can_show_two_deviations() -> No
     at = times(14, 3600)
     limits = anomaly_band(daily(at) + np.random.default_rng(14).normal(size=at.size), MONDAY, 3600, PLAIN, 2.0)
     first = int(np.flatnonzero(~np.isnan(limits.lower))[0])
-    assert 2 * DAY <= first * 3600 <= 4 * DAY
+    assert 44 <= first <= 72
 
 
 @given(st.integers(0, 400), st.sampled_from([60, 300, 420, 3600]), st.integers(0, DAY))

@@ -134,6 +134,15 @@ def test_a_dead_letter_can_be_put_back(store: Store, clock: ManualClock) -> None
     assert (worker.step(clock.now()), letters(store)) == (1, [])
 
 
+def test_dead_letters_are_kept_for_two_weeks(store: Store, clock: ManualClock) -> None:
+    worker = Worker(store, clock, {"q": lambda _task, _now: GiveUp("no")}, "w")
+    for body in (b"old", b"new", b"newest"):
+        enqueue(store, clock.now(), body)
+        worker.step(clock.now())
+        clock.advance(8 * 24 * 3600)
+    assert [letter.body for letter in letters(store)] == [b"new", b"newest"]
+
+
 @pytest.mark.parametrize("tasks", [1, 40])
 def test_a_running_worker_is_woken_by_new_work_and_finishes_it_before_it_stops(store: Store, tasks: int) -> None:
     clock, done, finished, stop = SystemClock(), list[Task](), Event(), Event()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from sqlite3 import connect
 from threading import Event
 
 import pytest
@@ -153,4 +154,19 @@ def test_a_full_disk_is_told_and_the_store_goes_on_when_there_is_room_again(tmp_
     store.write(room(100_000))
     store.write(put("after"))
     assert words(store) == ["after", "before"]
+    store.close()
+
+
+def test_a_database_that_another_process_keeps_locked_fails_the_waiting_works_and_no_later_ones(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "db")
+    store.write(lambda tx: tx.connection.exec_driver_sql("PRAGMA busy_timeout = 50").close())
+    other = connect(tmp_path / "db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with ThreadPoolExecutor(20) as pool:
+        outcomes = [write.exception() for write in [pool.submit(store.write, put(str(n))) for n in range(20)]]
+    assert {type(one) for one in outcomes} == {StoreUnavailable}
+    other.execute("ROLLBACK")
+    other.close()
+    store.write(put("after"))
+    assert words(store) == ["after"]
     store.close()

@@ -12,7 +12,7 @@ from watchpost.documents import Kind
 from watchpost.stores.open import open_store
 from watchpost.stores.sql.chain import verify
 
-ROUNDS, WRITERS = 20, 4
+ROUNDS, WRITERS = 12, 4
 COUNT = Kind("count", int)
 
 # Forks a child for each line it reads; the child writes with several threads and says each write that was acknowledged.

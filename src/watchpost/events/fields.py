@@ -47,3 +47,12 @@ def take_apart(event: Mapping[str, object]) -> Fields:
             case _:
                 raise TypeError(f"{path}: a {type(value).__name__} is no JSON value")
     return Fields({path: tuple(values) for path, values in found.items()})
+
+
+def depth(value: object) -> int:
+    """How many objects and arrays of a JSON value stand inside each other: 0 for a scalar, 1 for `{}`."""
+    levels, here = 0, [value]
+    while here := [one for one in here if isinstance(one, Mapping | list | tuple)]:
+        levels += 1
+        here = [inner for one in here for inner in (one.values() if isinstance(one, Mapping) else one)]
+    return levels

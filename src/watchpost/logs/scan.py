@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import numpy as np
 
@@ -65,7 +66,7 @@ def ascending(headers: Sequence[Header], load: Load, span: Span) -> Iterator[Pie
     """The events of a span, oldest first. `headers` in any order."""
     waiting: list[Events] = []
     batches = _batches(sorted(headers, key=lambda header: (header.first, header.id)))
-    for batch, following in zip(batches, [*batches[1:], []], strict=True):
+    for batch, following in zip_longest(batches, batches[1:], fillvalue=_NOTHING):
         waiting += _loaded(batch, load, span)
         horizon = following[0].first if following else LATEST
         ready, rest = _divided(waiting, horizon, later=False)
@@ -77,7 +78,7 @@ def descending(headers: Sequence[Header], load: Load, span: Span) -> Iterator[Pi
     """The events of a span, newest first; each piece is ascending in itself."""
     waiting: list[Events] = []
     batches = _batches(sorted(headers, key=lambda header: (header.last, header.id), reverse=True))
-    for batch, following in zip(batches, [*batches[1:], []], strict=True):
+    for batch, following in zip_longest(batches, batches[1:], fillvalue=_NOTHING):
         waiting += _loaded(batch, load, span)
         horizon = following[0].last if following else -1
         ready, rest = _divided(waiting, horizon + 1, later=True)
@@ -91,6 +92,9 @@ def unordered(headers: Sequence[Header], load: Load, span: Span) -> Iterator[Eve
         for events in _loaded(batch, load, span):
             if len(events):
                 yield events
+
+
+_NOTHING: list[Header] = []
 
 
 def _batches(headers: Sequence[Header]) -> list[list[Header]]:

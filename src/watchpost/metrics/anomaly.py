@@ -39,6 +39,7 @@ LEAST_ERRORS, LEAST_HOURS = 44, 24
 _DAY, _HOUR = 86_400, 3_600
 _LEVEL_HOURS = {"FAST": 6, "NORMAL": 24, "SLOW": 72}
 _MEMORY = 7 * 24  # hours of errors that choose the predictor and set the width
+_OUTSTANDING = 6 / NormalDist().inv_cdf(0.75)  # six standard deviations, in median absolute deviations
 _SMOOTHED = 900  # seconds to each side
 
 
@@ -75,21 +76,23 @@ def anomaly_band(
     Returns: lower <= upper, shape (min(last, n),); NaN while the history is too short.
     """
     count = values.size if last is None else min(last, values.size)
+    if not count:
+        return Band(np.empty(0), np.empty(0))
     clock = _Clock(start, period, values.size)
     known = np.where(_excluded(clock.times, settings), np.nan, values)
-    errors, scales, predictions = _predicted(known, clock, settings)
+    errors, usual, predictions = _predicted(known, clock, settings)
     lower, upper = np.full(values.size, np.nan), np.full(values.size, np.nan)
     chosen = _best(errors, predictions, clock)
-    for hour in np.unique(clock.hours[values.size - count :]) if count else ():
+    middles = np.stack([_median(clock.by_hour(each).T) for each in errors])
+    for hour in np.unique(clock.hours[values.size - count :]):
         predictor = chosen[hour]
         before = slice(*np.searchsorted(clock.hours, [hour - _MEMORY, hour]))
         limits = _limits(
-            errors[predictor][before] / scales[predictor][clock.hours[before]], clock.hours[before], deviations
+            errors[predictor][before], clock.hours[before], middles[predictor], usual[predictor], hour, deviations
         )
         now = slice(*np.searchsorted(clock.hours, [hour, hour + 1]))
         if limits is not None:
-            lower[now] = predictions[predictor][now] + limits[0] * scales[predictor][hour]
-            upper[now] = predictions[predictor][now] + limits[1] * scales[predictor][hour]
+            lower[now], upper[now] = (predictions[predictor][now] + limit for limit in limits)
     return Band(lower[values.size - count :], upper[values.size - count :])
 
 
@@ -120,8 +123,9 @@ def _predicted(known: Floats, clock: _Clock, settings: BandSettings) -> tuple[Fl
     seasons, memories = [np.zeros(known.size), np.zeros(known.size)], [level, 3]
     smooth = _smoothed(known, clock.period)
     for source in [known] if settings.spikes or smooth is None else [known, smooth]:
-        daily = np.stack([_earlier(source, clock, day, settings.timezone) for day in range(1, 8)])
-        seasons += [_median(daily), daily[6]]
+        days = np.stack([_earlier(source, clock, day, settings.timezone) for day in range(1, 8)])
+        daily, weekly = _median(days), days[6]
+        seasons += [daily, np.where(np.isnan(weekly), daily, weekly)]
         memories += [level, level]
     predictions = np.stack(
         [season + _level(known - season, clock, memory) for season, memory in zip(seasons, memories, strict=True)]
@@ -180,18 +184,13 @@ def _level(missed: Floats, clock: _Clock, memory: int) -> Floats:
 
 
 def _usual(errors: Floats, clock: _Clock) -> Floats:
-    """The usual size of errors in each hour: half from the last week, half from this hour of its days; per block.
-
-    Only their ratios matter; a week without any error has 1.
-    """
+    """The usual size of errors in each hour: half from the last week, half from this hour of its days; per block."""
     hourly = _mean(np.abs(clock.by_hour(errors)).T)
-    week = _mean(_before(hourly, _MEMORY))
-    around = np.pad(
-        _mean(np.stack([np.roll(hourly, 1), hourly, np.roll(hourly, -1)])), (_MEMORY, 0), constant_values=np.nan
-    )
-    same = _mean(np.stack([around[_MEMORY - 24 * day :][: clock.blocks] for day in range(1, 8)]))
-    usual = np.where(np.isnan(same), week, (same + week) / 2)
-    return np.where(np.isnan(usual) | (usual <= 0), np.where(np.isnan(week) | (week <= 0), 1.0, week), usual)
+    week = _median(_before(hourly, _MEMORY))
+    beyond = np.pad(hourly, (_MEMORY + 1, 1), constant_values=np.nan)
+    around = _mean(sliding_window_view(beyond, 3).T)  # the hour, one before and one after, from a week before the first
+    same = _median(np.stack([around[_MEMORY - 24 * day :][: clock.blocks] for day in range(1, 8)]))
+    return np.where(np.isnan(same), week, (same + week) / 2)
 
 
 def _best(errors: Floats, predictions: Floats, clock: _Clock) -> Integers:
@@ -209,16 +208,46 @@ def _best(errors: Floats, predictions: Floats, clock: _Clock) -> Integers:
     return best
 
 
-def _limits(errors: Floats, hours: Integers, deviations: float) -> tuple[float, float] | None:
-    """Quantiles of the errors at Φ(-k) and Φ(k), or None where too few are known."""
+def _limits(
+    errors: Floats, hours: Integers, middles: Floats, usual: Floats, hour: int, deviations: float
+) -> tuple[float, float] | None:
+    """What to add to a prediction of this hour for its limits, or None where too few errors are known.
+
+    These are the quantiles at Φ(-k) and Φ(k) of the errors in units of what was usual for their hours.
+    """
     present = ~np.isnan(errors)
-    count = int(present.sum())
-    if count < LEAST_ERRORS or np.unique(hours[present]).size < LEAST_HOURS:
+    if present.sum() < LEAST_ERRORS or np.unique(hours[present]).size < LEAST_HOURS:
         return None
+    typical = float(np.abs(errors[present]).mean())
+    if not typical:
+        return 0.0, 0.0
+    # An hour that was quiet by chance may not make giants of its errors.
+    units = np.maximum(np.where(np.isnan(usual), typical, usual), typical / 10)
+    first = max(hour - _MEMORY, 0)
+    teaches = ~_incidents(middles[first:hour] / units[first:hour])[hours - first]
+    ranked = np.sort((errors / units[hours])[present & teaches])
+    low, high = _quantiles(ranked, deviations)
+    return low * float(units[hour]), high * float(units[hour])
+
+
+def _incidents(middles: Floats) -> NDArray[np.bool_]:
+    """Hours whose median error stands out from those of the week, if they are at most a twentieth of them.
+
+    A burst or a shift of some hours must not widen the band that is to find it; what takes more of a week than that
+    is how the metric behaves. Single outliers hardly move an hour's median, so heavy tails are not cut.
+    """
+    known = middles[~np.isnan(middles)]
+    centre = float(np.median(known))
+    spread = float(np.median(np.abs(known - centre)))
+    stands_out: NDArray[np.bool_] = np.abs(middles - centre) > _OUTSTANDING * spread
+    return stands_out if stands_out.sum() * 20 <= known.size else np.zeros_like(stands_out)
+
+
+def _quantiles(ranked: Floats, deviations: float) -> tuple[float, float]:
+    """Of the ascending errors, those at Φ(-k) and Φ(k), as conformal prediction ranks them."""
     normal = NormalDist()
-    ranked = np.sort(errors[present])
-    tail = normal.cdf(-deviations)
-    rank = int((count + 1) * tail)
+    count = ranked.size
+    rank = int((count + 1) * normal.cdf(-deviations))
     if rank >= 1:
         return float(ranked[rank - 1]), float(ranked[count - rank])
     # The rarest quantile that so many errors show, at as many standard deviations as it stands for.

@@ -1,7 +1,7 @@
 """Work that was given up, kept with its reason so that nobody has to guess, and the way back into the queue."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from watchpost.documents import Kind
@@ -29,6 +29,9 @@ class DeadLetter:
     at: datetime
 
 
+KEPT = timedelta(days=14)
+"""How long a dead letter is kept, as long as SQS keeps a message at most; the journal remembers it for ever."""
+
 DEAD_LETTER = Kind("dead-letter", DeadLetter)
 
 
@@ -47,6 +50,10 @@ def bury(
         enqueued=task.enqueued,
         at=now,
     )
+    for key, old in tx.scan(DEAD_LETTER, prefix=f"{task.queue}/", limit=2):
+        # Each new one takes up to two old ones along, so they never pile up for ever.
+        if old.at + KEPT < now:
+            tx.delete(DEAD_LETTER, key)
     tx.put(DEAD_LETTER, _key(task.queue, task.id), letter)
     data: dict[str, object] = {"queue": task.queue, "task": task.id, "outcome": outcome, "why": why}
     tx.record(Entry(now, "dead-letter", letter.subject, "server", data | {"attempts": letter.attempts}))

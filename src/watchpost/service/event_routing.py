@@ -37,23 +37,29 @@ class EventRouting:
         """Enqueue one invocation for each target of each rule that matches; how many."""
         return sum(enqueue(tx, rule, event, now, hops) for rule in self.matching(tx, event, bus))
 
+    def refresh(self, tx: Transaction) -> None:
+        """Keep the rules as they stand; only in a transaction that reads.
+
+        What a writing transaction sees may never be committed, and its revision be given to other rules later.
+        """
+        self._rules = self._current(tx)
+        self._compiled = {
+            text: self._pattern(text) for text in {rule.pattern or "" for rule in self._rules.by_key.values()}
+        }
+
     def _current(self, tx: Transaction) -> Rules:
         revision = tx.revision(RULE)
         rules = self._rules
         if rules.revision == revision:
             return rules
         by_key = {key: rule for key, rule in tx.scan(RULE) if rule.enabled and rule.pattern is not None}
-        known = self._compiled
-        compiled = {
-            text: known.get(text) or compile_pattern(text)
-            for text in {rule.pattern for rule in by_key.values() if rule.pattern is not None}
-        }
         buses: dict[str, dict[str, Pattern]] = {}
         for key, rule in by_key.items():
-            buses.setdefault(rule.bus, {})[key] = compiled[rule.pattern or ""]
-        rules = Rules(revision, by_key, {bus: RuleIndex.of(patterns) for bus, patterns in buses.items()})
-        self._rules, self._compiled = rules, compiled
-        return rules
+            buses.setdefault(rule.bus, {})[key] = self._pattern(rule.pattern or "")
+        return Rules(revision, by_key, {bus: RuleIndex.of(patterns) for bus, patterns in buses.items()})
+
+    def _pattern(self, text: str) -> Pattern:
+        return self._compiled.get(text) or compile_pattern(text)
 
 
 def enqueue(tx: Transaction, rule: Rule, event: Event, now: datetime, hops: int = 0) -> int:

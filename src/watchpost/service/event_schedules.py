@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Event as Stop
 
+from watchpost.errors import Refused
 from watchpost.events.envelope import Event
 from watchpost.events.rules import Rule
 from watchpost.service.clock import Clock
 from watchpost.service.configuration import Configuration
 from watchpost.service.event_documents import FIRED, RULE, Fired
-from watchpost.service.event_routing import enqueue
-from watchpost.stores.store import Store, Transaction
+from watchpost.service.event_routing import EventRouting, enqueue
+from watchpost.stores.store import Entry, Store, Transaction
 from watchpost.windows import Schedule, parse_schedule
 
 LONGEST_SLEEP = timedelta(seconds=1)
@@ -35,11 +36,18 @@ class EventSchedules:
     """Fires scheduled rules.
 
     Each time of a schedule fires at most once, on whichever of several servers comes first. Of the times that passed
-    while no server ran, the latest fires, and only that.
+    while no server ran, the latest fires, and only that. It also refreshes the routing's rules, at least every second.
     """
 
-    def __init__(self, store: Store, clock: Clock, configuration: Configuration, new_id: Callable[[], str]) -> None:
-        self._store, self._clock, self._new_id = store, clock, new_id
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        configuration: Configuration,
+        new_id: Callable[[], str],
+        routing: EventRouting,
+    ) -> None:
+        self._store, self._clock, self._new_id, self._routing = store, clock, new_id, routing
         self._region, self._account = configuration.region, configuration.account
         self._scheduled = Scheduled(-1, ())
         self._told: dict[str, datetime] = {}
@@ -51,7 +59,7 @@ class EventSchedules:
             for key, rule, schedule in self._current().rules
             if (at := schedule.previous(now)) is not None and at > rule.since and self._told.get(key) != at
         ]
-        fired = sum(self._fire(key, rule, at, now) for key, rule, at in due)
+        fired = sum(self._tried(key, rule, at, now) for key, rule, at in due)
         self._told |= {key: at for key, _, at in due}
         return fired
 
@@ -68,6 +76,7 @@ class EventSchedules:
 
     def _current(self) -> Scheduled:
         def work(tx: Transaction) -> Scheduled:
+            self._routing.refresh(tx)
             revision = tx.revision(RULE)
             if self._scheduled.revision == revision:
                 return self._scheduled
@@ -80,6 +89,14 @@ class EventSchedules:
 
         self._scheduled = self._store.read(work)
         return self._scheduled
+
+    def _tried(self, key: str, rule: Rule, at: datetime, now: datetime) -> bool:
+        try:
+            return self._fire(key, rule, at, now)
+        except (Refused, ValueError) as problem:  # one rule that cannot fire must not keep the others from it
+            entry = Entry(now, "event-rule.failed", rule.arn, "server", {"due": at.isoformat(), "why": str(problem)})
+            self._store.write(lambda tx: tx.record(entry))
+            return False
 
     def _fire(self, key: str, rule: Rule, at: datetime, now: datetime) -> bool:
         event = Event(

@@ -9,6 +9,7 @@ from threading import Event as Stop
 import msgspec
 
 from watchpost.events.envelope import Event
+from watchpost.events.fields import depth
 from watchpost.events.rules import DEFAULT_BUS
 from watchpost.service.clock import Clock
 from watchpost.service.configuration import Configuration
@@ -21,6 +22,9 @@ from watchpost.service.event_schedules import EventSchedules
 from watchpost.service.event_targets import EventTargets
 from watchpost.service.worker import Interrupted, Performer
 from watchpost.stores.store import Store, Transaction
+
+MOST_NESTED = 200
+"""How deep objects and arrays of a detail may nest: far from where encoding it would run out of stack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ class Events:
         self.rules = EventRules(store, clock, configuration)
         self.buses = EventBuses(store, clock, configuration)
         self.connections = Connections(store, clock, configuration, new_id)
-        self.schedules = EventSchedules(store, clock, configuration, new_id)
+        self.schedules = EventSchedules(store, clock, configuration, new_id, self._routing)
 
     def publish(self, tx: Transaction, event: Event, bus: str = DEFAULT_BUS) -> None:
         """Match an event and enqueue the invocations of targets, in the caller's transaction.
@@ -84,8 +88,12 @@ class Events:
             for (event, _), submission in zip(taken, submissions, strict=True)
             if event is not None
         ]
-        # Most events match no rule: those need no write.
-        if self._store.read(lambda tx: any(self._routing.matching(tx, event, bus) for event, bus in events)):
+
+        def wanted(tx: Transaction) -> bool:
+            self._routing.refresh(tx)
+            return any(self._routing.matching(tx, event, bus) for event, bus in events)
+
+        if self._store.read(wanted):  # most events match no rule: those need no write
             self._store.write(lambda tx: [self._routing.publish(tx, event, now, bus) for event, bus in events])
         return [receipt for _, receipt in taken]
 
@@ -129,6 +137,8 @@ class Events:
         try:
             detail = msgspec.json.decode(text, type=dict[str, object])
         except (msgspec.DecodeError, UnicodeError, RecursionError):
+            detail = None
+        if detail is None or depth(detail) > MOST_NESTED:
             return None, Receipt(None, "MalformedDetail", "Detail is malformed.")
         event = Event(
             id=self._new_id(),

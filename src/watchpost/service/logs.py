@@ -74,14 +74,21 @@ class Logs:
         messages = [storable(message) for _, message in events]
         check_batch(timestamps, size(messages))
         while True:
-            rules = self._rules.get(group) or self._read_rules(group, now, create=create)
+            known = self._rules.get(group)
+            rules = known or self._read_rules(group, now, create=create)
             admitted = admit(timestamps, milliseconds(now), rules.group.horizon(milliseconds(now)))
             kept = slice(admitted.first, admitted.end)
-            check_span(timestamps[kept])
-            number = self._write(rules, stream, timestamps[kept], messages[kept], now, create=create)
+            try:
+                check_span(timestamps[kept])
+            except Refused:
+                if known is None:
+                    raise
+                number = None  # perhaps only because the group as it was known kept events longer
+            else:
+                number = self._write(rules, stream, timestamps[kept], messages[kept], now, create=create)
             if number is not None:
                 return Put(number, admitted.rejected)
-            # The group changed since its rules were compiled: once more with the new ones.
+            # The group may have changed since its rules were compiled: once more with the new ones.
             self._rules.pop(group, None)
 
     def _read_rules(self, group: str, now: datetime, *, create: bool) -> Rules:

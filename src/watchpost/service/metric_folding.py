@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from watchpost.metrics.cells import Cells, merge, rolled
+from watchpost.metrics.cells import EMPTY, Cells, merge, rolled
 from watchpost.metrics.packing import Pack, pack, pack_each, unpack
 from watchpost.metrics.periods import HOUR, LISTED, TIERS, Tier
 from watchpost.service.metric_tail import MARK, MARK_KEY, Mark
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 # Data are a little late as a rule: an hour moves when it has been over for so long, and not more often than that.
 _GRACE, _BETWEEN_MOVES = 300, 900
-# More than this is not kept in the log and in every server's memory: it moves, over or not.
-_MOST_CELLS, _MOST_ITEMS = 2_000_000, 4_000_000
 _AT_ONCE = 2000  # chunks rolled up in one transaction
 _SERIES_KEPT = TIERS[-1].kept + LISTED
 
@@ -46,12 +44,13 @@ class Fold:
     gone: tuple[ChunkKey, ...] = ()
 
 
-def fold(store: "Store", now: int, seen: Sequence[tuple[int, int]] = ()) -> None:
+def fold(store: "Store", now: int, most: int, seen: Sequence[tuple[int, int]] = ()) -> None:
     """Condense the log and move the hours that are over into chunks, as of `now` (epoch seconds).
 
-    Args: seen: newest data of series by number, to be remembered in passing.
+    Args: most: how many cells or items of sketches may stay in the log and in every server's memory; if there are more,
+    all move, over or not. seen: newest data of series by number, to be remembered in passing.
     """
-    planned = store.read(lambda tx: _plan(tx, now))
+    planned = store.read(lambda tx: _plan(tx, now, most))
     if planned is not None or seen:
         store.write(lambda tx: _write(tx, planned, seen))
 
@@ -65,16 +64,14 @@ def roll_up(store: "Store", now: int) -> bool:
     return store.write(lambda tx: _remove(tx, now))
 
 
-def _plan(tx: "Transaction", now: int) -> Fold | None:
+def _plan(tx: "Transaction", now: int, most: int) -> Fold | None:
     mark = tx.get(MARK, MARK_KEY) or Mark()
-    entries = tables.entries(tx.connection, 0)
-    if not entries:
+    cells, upto = EMPTY, 0
+    for portion in tables.entries(tx.connection, 0):
+        cells, upto = merge([cells, merge([unpack(entry for _, entry in portion)])]), portion[-1][0]
+    over = _over(cells, mark, now, most)
+    if upto <= mark.upto and not over.any():
         return None
-    cells = merge([unpack(entry for _, entry in entries)])
-    over = _over(cells, mark, now)
-    if len(entries) == 1 and entries[0][0] <= mark.upto and not over.any():
-        return None
-    upto = entries[-1][0]
     rest = cells[~over]
     after = replace(mark, upto=upto, changes=mark.changes + 1)
     chunks: tuple[tuple[ChunkKey, Pack], ...] = ()
@@ -89,9 +86,9 @@ def _plan(tx: "Transaction", now: int) -> Fold | None:
     return Fold(mark, after, pack(rest) if len(rest) else None, chunks)
 
 
-def _over(cells: Cells, mark: Mark, now: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _over(cells: Cells, mark: Mark, now: int, most: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Which cells are to move into chunks."""
-    if len(cells) > _MOST_CELLS or len(cells.values) > _MOST_ITEMS:
+    if max(len(cells), len(cells.values)) > most:
         return np.ones(len(cells), dtype=np.bool_)
     if now - mark.moved_at < _BETWEEN_MOVES:
         return np.zeros(len(cells), dtype=np.bool_)

@@ -61,8 +61,11 @@ class Registry:
 
     def drop_silent(self, before: int) -> None:
         """Forget series without data since an epoch second."""
-        silent = [number for number in self._series if self._seen[number] < before]
+        silent = np.flatnonzero((self._seen > 0) & (self._seen < before)).tolist()
         for number in silent:
+            self._seen[number] = 0
+            if number not in self._series:
+                continue
             series = self._series.pop(number)
             self.numbers.pop(series, None)
             of_namespace = self._units[series.metric.namespace]
@@ -70,7 +73,6 @@ class Registry:
             units.pop(series.unit, None)
             if not units:
                 of_namespace.pop(series.metric, None)
-            self._seen[number] = 0
         self.version += bool(silent)
 
     def units(self, metric: Metric) -> Mapping[str, int]:

@@ -58,6 +58,7 @@ class Tail:
         self._mark: Mark | None = None
         self._read = 0
         self._parts: list[Cells] = []
+        self.unfolded = 0  # entries read since the log was last folded by this process
 
     def question(self, work: "Callable[[Transaction, tuple[Cells, ...]], T]") -> T:
         """Run `work` over a snapshot of the database together with the tail that belongs to it."""
@@ -103,20 +104,23 @@ class Tail:
         return tuple(self._parts)
 
     def _read_on(self, tx: "Transaction") -> None:
-        entries = tables.entries(tx.connection, self._read)
-        if entries:
-            self._read = entries[-1][0]
-            self._feed(tx, merge([unpack(pack for _, pack in entries)]))
+        for portion in tables.entries(tx.connection, self._read):
+            self._read = portion[-1][0]
+            self.unfolded += len(portion)
+            self._feed(tx, merge([unpack(pack for _, pack in portion)]))
 
     def _reload(self, tx: "Transaction", mark: Mark) -> None:
-        entries = tables.entries(tx.connection, 0)
         if mark.upto > self._read:
             # Somebody condensed what had not been read here: the rings start anew from what the database has.
             self.rings = _rings()
-        self._parts = [merge([unpack(pack for number, pack in entries if number <= self._read)])]
-        fresh = [pack for number, pack in entries if number > self._read]
-        self._read = max(self._read, mark.upto, entries[-1][0] if entries else 0)
-        self._feed(tx, merge([unpack(fresh)]))
+        self._parts = []
+        for portion in tables.entries(tx.connection, 0):
+            if portion[0][0] > self._read:
+                break
+            # The rings have had these already.
+            self._add(merge([unpack(pack for number, pack in portion if number <= self._read)]))
+        self._read_on(tx)
+        self._read = max(self._read, mark.upto)
 
     def _feed(self, tx: "Transaction", fresh: Cells) -> None:
         if not len(fresh):
@@ -124,7 +128,10 @@ class Tail:
         self.registry.notice(tx.connection, fresh)
         for ring in self.rings:
             ring.add(fresh)
-        self._parts.append(fresh)
+        self._add(fresh)
+
+    def _add(self, cells: Cells) -> None:
+        self._parts.append(cells)
         # Each part at least twice its successor: few parts to look through, and every cell is merged few times.
         while len(self._parts) > 1 and len(self._parts[-2]) < 2 * len(self._parts[-1]):
             last = self._parts.pop()

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from watchpost.service.clock import Clock
     from watchpost.stores.store import Store, Transaction
 
-_FOLD_SECONDS = 60.0
+_LOOK_SECONDS, _BETWEEN_FOLDS = 2.0, timedelta(minutes=1)
+_MOST_ENTRIES = 5000  # of up to a thousand data each
 _NOTHING = Points(np.empty(0, dtype=np.int64), np.empty(0))
 
 
@@ -44,8 +45,9 @@ class Column:
 class Metrics:
     """The store of reported data. Every method may be called from any thread."""
 
-    def __init__(self, store: "Store", clock: "Clock") -> None:
-        self._store, self._clock = store, clock
+    def __init__(self, store: "Store", clock: "Clock", most_recent: int = 4_000_000) -> None:
+        """`most_recent`: how many cells (series and minute) or items of sketches are kept in memory at most."""
+        self._store, self._clock, self._most_recent = store, clock, most_recent
         self._tail = Tail(store, clock)
 
     # --- taking in --------------------------------------------------------------------------------------------------
@@ -205,8 +207,14 @@ class Metrics:
 
     def run(self, stop: Event) -> None:
         """Keep the log short and history in its tiers until `stop` is set, then once more."""
-        while not self._clock.wait(stop, _FOLD_SECONDS):
-            self.fold(self._clock.now())
+        due = self._clock.now()
+        while not self._clock.wait(stop, _LOOK_SECONDS):
+            # Reading on often keeps the next question quick, however much comes in while nobody asks.
+            self._tail.question(lambda _tx, _parts: None)
+            now = self._clock.now()
+            if now >= due or self._tail.unfolded > _MOST_ENTRIES:
+                self.fold(now)
+                due = now + _BETWEEN_FOLDS
         self.fold(self._clock.now())
 
     def fold(self, now: datetime) -> None:
@@ -218,9 +226,10 @@ class Metrics:
         self._tail.question(lambda _tx, _parts: None)
         with self._tail.lock:
             seen = self._tail.registry.overdue()
-        fold(self._store, second, seen)
+        fold(self._store, second, self._most_recent, seen)
         with self._tail.lock:
             self._tail.registry.stored(seen)
+            self._tail.unfolded = 0
         while roll_up(self._store, second):
             pass
 

@@ -15,6 +15,9 @@ from watchpost.service.clock import Clock
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+CERTIFICATE_PREFIX = "SimpleNotificationService-"
+"""What the names of certificates begin with, as at AWS."""
+
 _BITS = 2048
 # Receivers pin nothing but the address of the certificate; it outlives the server's installation.
 _VALID = timedelta(days=3650)
@@ -110,7 +113,7 @@ def _read(key_file: Path, certificate_file: Path) -> _Pair:
         expected = "an RSA key in PEM that this server made; remove the folder to have a new one made"
         raise Misconfigured(str(key_file), str(problem), expected) from problem
     assert isinstance(key, RSAPrivateKey)
-    return _Pair(key, certificate, f"SimpleNotificationService-{sha256(certificate).hexdigest()[:32]}.pem")
+    return _Pair(key, certificate, f"{CERTIFICATE_PREFIX}{sha256(certificate).hexdigest()[:32]}.pem")
 
 
 def _write(path: Path, content: bytes) -> None:

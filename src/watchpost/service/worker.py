@@ -60,6 +60,8 @@ Interrupted = Callable[[Transaction, Task, datetime], str]
 # How long a queue may sleep although nothing of its own is due: another server may put work into it unseen.
 _LONGEST_SLEEP = 5.0
 _AFTER_A_FAULT = 1.0
+# How often a running worker looks whether the threads of its queues live.
+_ROUND = 1.0
 
 _log = structlog.get_logger(__name__)
 
@@ -110,13 +112,15 @@ class Worker:
             _Lane(queue, self._store, self._clock, self._claim, self._perform, self._concurrency)
             for queue in sorted(self._performers)
         ]
-        threads = [Thread(target=lane.run, args=(stop,), name=f"queue {lane.queue}", daemon=True) for lane in lanes]
-        for thread in threads:
-            thread.start()
-        stop.wait()
+        threads = {lane: lane.start(stop) for lane in lanes}
+        while not stop.wait(_ROUND):
+            for lane, thread in threads.items():
+                if not thread.is_alive():
+                    _log.error("queue.restarted", queue=lane.queue)
+                    threads[lane] = lane.start(stop)
         for lane in lanes:
             lane.wake.set()
-        for thread in threads:
+        for thread in threads.values():
             thread.join()
 
     def _recover(self, queue: str, now: datetime) -> int:
@@ -174,8 +178,14 @@ class _Lane:
         self._claim, self._perform = claim, perform
         self._slots = BoundedSemaphore(size)
 
-    def run(self, stop: Event) -> None:
-        self._store.watch(self.queue, self.wake.set)
+        store.watch(queue, self.wake.set)
+
+    def start(self, stop: Event) -> Thread:
+        thread = Thread(target=self._run, args=(stop,), name=f"queue {self.queue}", daemon=True)
+        thread.start()
+        return thread
+
+    def _run(self, stop: Event) -> None:
         with ThreadPoolExecutor(self._size, thread_name_prefix=self.queue) as pool:
             while True:
                 # Cleared before `stop` is looked at: who sets `stop` sets `wake` after it, so one of the two is seen.

@@ -5,7 +5,7 @@ from the minimum to the maximum (`backoffFunction`), at the maximum delay. The c
 published; ours are, over its n delays and with u = i / (n - 1), i = 0 … n - 1:
 
 - linear: min + u (max - min)
-- arithmetic: steps that grow by one unit each: min + u (u + 1/n) / (1 + 1/n) (max - min)
+- arithmetic: each step is longer than the last by the same amount: min + u (u + 1/n) / (1 + 1/n) (max - min)
 - geometric: max^u min^(1 - u), a straight line on a logarithmic scale
 - exponential: min + (2^(i) - 1) / (2^(n-1) - 1) (max - min), the growth doubles every time
 

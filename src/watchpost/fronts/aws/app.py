@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import partial
 from typing import Any
 
 import anyio
@@ -13,6 +14,7 @@ from watchpost.fronts.aws.dispatch import Dispatch, too_large
 from watchpost.fronts.aws.services import Services, installed
 from watchpost.fronts.aws.wire import Request, Response
 from watchpost.service.server import Server
+from watchpost.service.signing import CERTIFICATE_PREFIX
 
 # ASGI's own words for its three arguments; the messages are free-form by its specification.
 Message = MutableMapping[str, Any]
@@ -25,6 +27,7 @@ _THREADS = 64
 _DRAINED = 64 * 1024 * 1024
 _IDLE_SECONDS = 30.0
 _WHOLE_SECONDS = 300.0
+_CERTIFICATES = f"/sns/{CERTIFICATE_PREFIX}"
 
 
 def application(server: Server, services: Services | None = None, idle_seconds: float = _IDLE_SECONDS) -> "Application":
@@ -53,7 +56,7 @@ class Application:
 
     async def _http(self, scope: Message, receive: Receive, send: Send) -> None:
         head = _head(scope)
-        page = self._pages.get(head.path) if head.method in {"GET", "HEAD"} else None
+        page = self._page(head)
         body = await self._body(head, receive, 0 if page else self._dispatch.body_limit(head))
         if isinstance(body, Refused):
             response = self._dispatch.refuse(body, head, self._server.new_id())
@@ -98,6 +101,20 @@ class Application:
         except TimeoutError:
             wait = f"{self._idle:g} seconds"
             return Refused("RequestTimeout", f"The request's body of {head.path[:100]!r} stood still for {wait}.")
+
+    def _page(self, head: Request) -> Callable[[], Response] | None:
+        if head.method not in {"GET", "HEAD"}:
+            return None
+        if head.path.startswith(_CERTIFICATES):
+            return partial(self._certificate, head.path.removeprefix("/sns/"))
+        return self._pages.get(head.path)
+
+    def _certificate(self, name: str) -> Response:
+        """The certificate by which receivers of messages verify their signature."""
+        found = self._server.topics.certificate(name)
+        if found is None:
+            return Response(404, {"content-type": "text/plain"}, b"There is no such certificate.")
+        return Response(200, {"content-type": "application/x-pem-file"}, found)
 
     def _health(self) -> Response:
         health = self._server.health()

@@ -22,11 +22,18 @@ _NAMED = {
     "Print": " -~",
     "ASCII": r"\x00-\x7f",
 }
+# Patterns over which a backtracking matcher takes exponentially long, each with an equal one that is linear: what one
+# of the nested repetitions matches, the other matches too.
+_LINEAR = {
+    r"^[ \t]*[^\x00-\x1F:\x7F]+([ \t]+[^\x00-\x1F:\x7F]+)*[ \t]*$": r"\t*[^\x00-\x1F:\x7F][^\x00-\x08\x0A-\x1F:\x7F]*",
+    r"^[ \t]*[\x20-\x7E]+([ \t]+[\x20-\x7E]+)*[ \t]*$": r"\t*[\x20-\x7E][\t\x20-\x7E]*",
+    r"[a-z0-9]([-a-z0-9]*[a-z0-9]){0,39}?": r"[a-z0-9]([-a-z0-9]*[a-z0-9])?",
+}
 
 
 def compiled(pattern: str) -> re.Pattern[str]:
     """The pattern, for `fullmatch`. Raises: re.error: it uses what neither Python nor this module knows."""
-    return re.compile(translated(pattern), re.ASCII)
+    return re.compile(translated(_LINEAR.get(pattern, pattern)), re.ASCII)
 
 
 def translated(pattern: str) -> str:

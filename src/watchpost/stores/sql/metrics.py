@@ -73,13 +73,14 @@ metric_chunks = Table(
 )
 Index(None, metric_chunks.c.tier, metric_chunks.c.start)
 
-_MANY = 500  # names or numbers in one statement
+_MANY = 500  # names, numbers or entries in one statement
 
 _APPEND = text("INSERT INTO metric_log (singles, others, sketches) VALUES (:singles, :others, :sketches)")
 _LOG = (
     select(metric_log.c.id, metric_log.c.singles, metric_log.c.others, metric_log.c.sketches)
     .where(metric_log.c.id > bindparam("after"))
     .order_by(metric_log.c.id)
+    .limit(_MANY)
 )
 _SERIES = select(
     metric_series.c.id,
@@ -121,9 +122,11 @@ def append(connection: Connection, entry: Pack) -> None:
     connection.execute(_APPEND, entry._asdict())
 
 
-def entries(connection: Connection, after: int) -> list[tuple[int, Pack]]:
-    """The log's entries with a number above `after`, in order."""
-    return [(row.id, Pack(row.singles, row.others, row.sketches)) for row in connection.execute(_LOG, {"after": after})]
+def entries(connection: Connection, after: int) -> Iterator[list[tuple[int, Pack]]]:
+    """The log's entries with a number above `after`, in order, in portions that fit into memory whatever came in."""
+    while portion := connection.execute(_LOG, {"after": after}).all():
+        yield [(row.id, Pack(row.singles, row.others, row.sketches)) for row in portion]
+        after = portion[-1].id
 
 
 def condense(connection: Connection, upto: int, entry: Pack | None) -> None:

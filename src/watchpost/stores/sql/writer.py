@@ -121,18 +121,19 @@ class Writer:
         Returns: False when nothing of it was written and it may be tried again. Raises: DBAPIError: the database cannot
         be reached, or the commit failed and nobody can tell whether it was written.
         """
-        began, committing = perf_counter(), False
+        began, stage = perf_counter(), "begin"
         with self._engines.writing.connect() as connection:
             try:
-                transaction = connection.begin()
+                transaction, stage = connection.begin(), "works"
                 for job in jobs:
                     self._attempt(job, connection)
                     if gather and perf_counter() - began < _MOST_SECONDS:
                         jobs.extend(self._waiting(_MOST_WORKS - len(jobs)))
-                committing = True
+                stage = "commit"
                 transaction.commit()
             except DBAPIError as problem:
-                if committing and not undone(problem):
+                # A database that is locked for all is not asked again for each; a commit may have been done after all.
+                if (stage == "begin" and not passing(problem)) or (stage == "commit" and not undone(problem)):
                     raise
                 for job in jobs:
                     job.problem = job.problem or told(self._engines.name, problem)

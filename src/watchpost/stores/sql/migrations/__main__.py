@@ -34,8 +34,8 @@ def write_revision(name: str, *, first: bool) -> Path:
     path = _FOLDER / f"{number}_{name}.py"
     path.write_text(_TEXT.format(title=name.replace("_", " ").capitalize(), body=body))
     if ruff := which("ruff"):
-        subprocess.run([ruff, "check", "--quiet", "--fix", path], check=False)  # noqa: S603
         subprocess.run([ruff, "format", "--quiet", path], check=True)  # noqa: S603
+        subprocess.run([ruff, "check", "--quiet", "--fix", path], check=False)  # noqa: S603
     return path
 
 
