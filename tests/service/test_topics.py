@@ -229,6 +229,18 @@ def test_a_message_from_inside_commits_with_its_transaction_or_not_at_all(house:
     assert endpoint.messages() == ["kept"]
 
 
+def test_news_from_inside_goes_out_whatever_its_subject(house: House, endpoint: Endpoint) -> None:
+    house.confirmed(endpoint)
+    now = house.clock.now()
+    for subject in ('ALARM: "größe" ' + "x" * 200, "\n"):
+        house.store.write(lambda tx, s=subject: house.topics.publish(tx, house.topic, "m", s, now=now))  # type: ignore[misc]
+    house.work()
+    first, second = endpoint.bodies()
+    assert first["Subject"].startswith('ALARM: "gr??e" xx')
+    assert len(first["Subject"]) == 99
+    assert "Subject" not in second
+
+
 def test_publishing_to_no_topic_is_refused(house: House) -> None:
     assert refusal(house.publish, "x", house.topic + "x") == ("NotFound", "Topic does not exist")
 

@@ -120,18 +120,29 @@ class _Clock:
 def _predicted(known: Floats, clock: _Clock, settings: BandSettings) -> tuple[Floats, Floats, Floats]:
     """Errors (predictors, n), usual errors (predictors, blocks) and predictions (predictors, n)."""
     level = _LEVEL_HOURS[settings.adaptation]
-    seasons, memories = [np.zeros(known.size), np.zeros(known.size)], [level, 3]
+    zero = np.zeros(known.size)
+    seasons = [(zero, level), (zero, 3)]
     smooth = _smoothed(known, clock.period)
-    for source in [known] if settings.spikes or smooth is None else [known, smooth]:
-        days = np.stack([_earlier(source, clock, day, settings.timezone) for day in range(1, 8)])
-        daily, weekly = _median(days), days[6]
-        seasons += [daily, np.where(np.isnan(weekly), daily, weekly)]
-        memories += [level, level]
-    predictions = np.stack(
-        [season + _level(known - season, clock, memory) for season, memory in zip(seasons, memories, strict=True)]
-    )
+    smoothed = None if smooth is None else _seasons(smooth, clock, settings.timezone)
+    # A single point that was missed then is told by its neighbours; a longer gap keeps its predictor silent.
+    exact = _seasons(known, clock, settings.timezone, smoothed)
+    for day, week in [exact] if settings.spikes or smoothed is None else [exact, smoothed]:
+        seasons += [(day, level), (week, level)]
+    predictions = np.stack([season + _level(known - season, clock, memory) for season, memory in seasons])
     errors = known - predictions
     return errors, np.stack([_usual(each, clock) for each in errors]), predictions
+
+
+def _seasons(
+    source: Floats, clock: _Clock, timezone: str, otherwise: tuple[Floats, Floats] | None = None
+) -> tuple[Floats, Floats]:
+    """What the same time of day and of the week said before, of `otherwise` where that is not known."""
+    days = np.stack([_earlier(source, clock, day, timezone) for day in range(1, 8)])
+    daily, weekly = _median(days), days[6]
+    if otherwise is not None:
+        daily = np.where(np.isnan(daily), otherwise[0], daily)
+        weekly = np.where(np.isnan(weekly), otherwise[1], weekly)
+    return daily, weekly
 
 
 def _earlier(source: Floats, clock: _Clock, days: int, timezone: str) -> Floats:
@@ -196,9 +207,11 @@ def _usual(errors: Floats, clock: _Clock) -> Floats:
 def _best(errors: Floats, predictions: Floats, clock: _Clock) -> Integers:
     """For each hour the predictor with the smallest mean error in the week before; shape (blocks,).
 
-    A predictor that is silent now, or said less than four fifths of what the most talkative one said, does not compete.
+    A predictor that says less of this hour than another, or said less than four fifths of what the most talkative one
+    said of the week, does not compete.
     """
-    speaks = np.stack([_present(clock.by_hour(each).T) > 0 for each in predictions])
+    now = np.stack([_present(clock.by_hour(each).T) for each in predictions])
+    speaks = (now == now.max(axis=0)) & (now > 0)
     hourly = [_before(_mean(np.abs(clock.by_hour(each)).T), _MEMORY) for each in errors]
     said = np.stack([_present(each) for each in hourly])
     mean = np.stack([_mean(each) for each in hourly])

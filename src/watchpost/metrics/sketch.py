@@ -58,7 +58,7 @@ def combine(group: Integers, values: Floats, weights: Floats, coarse: Flags) -> 
 
     Args: group, values, weights: one entry an item. coarse: bool per group: whether some part of it was rounded before.
     """
-    order = np.lexsort((values, group))
+    order = _order(group, values)
     group, values, weights = _united(group[order], values[order], weights[order])
     coarse = coarse | (np.bincount(group, minlength=len(coarse)) > EXACT)
     if coarse.any():
@@ -66,6 +66,18 @@ def combine(group: Integers, values: Floats, weights: Floats, coarse: Flags) -> 
         values = np.where(coarse[group], quantise(values), values)
         group, values, weights = _united(group, values, weights)
     return Items(group, values, weights, coarse)
+
+
+def _order(group: Integers, values: Floats) -> Integers:
+    """Positions that put items in order by group, then by value; half the time of numpy's lexsort.
+
+    Numpy sorts 16-bit numbers by radix, in linear time, so the groups are sorted 16 bits at a time.
+    """
+    order = np.argsort(values)
+    for shift in range(0, int(group.max(initial=0)).bit_length(), 16):
+        digit = (group[order] >> shift).astype(np.uint16)
+        order = order[np.argsort(digit, kind="stable")]
+    return order
 
 
 def _united(group: Integers, values: Floats, weights: Floats) -> tuple[Integers, Floats, Floats]:

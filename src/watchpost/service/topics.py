@@ -41,6 +41,7 @@ from watchpost.topics.limits import (
     check_group,
     check_size,
     check_subject,
+    fitting_subject,
     invalid,
     message_attribute,
 )
@@ -115,7 +116,8 @@ class Topics:
     ) -> str:
         """Publish from inside the server, in the caller's transaction; the id of the message.
 
-        Attributes are text, or AWS's DataType with StringValue or BinaryValue.
+        Attributes are text, or AWS's DataType with StringValue or BinaryValue. A subject that SNS would not take is cut
+        and cleaned, for the name of an alarm must not keep its news from going out.
         On a FIFO topic the group is the alarm the message is about, and every message counts as new.
         Raises: Refused: NotFound, there is no such topic; InvalidParameter, the message breaks a rule.
         """
@@ -125,7 +127,8 @@ class Topics:
             group = sha256((probe.arn if probe else topic_arn).encode()).hexdigest()
             deduplication = self._new_id()
         typed = {name: _typed(value) for name, value in attributes.items()}
-        publication = Publication(message, subject, typed, False, readable, group, deduplication)
+        clean = None if subject is None else fitting_subject(subject)
+        publication = Publication(message, clean, typed, False, readable, group, deduplication)
         return self.publish_to(tx, topic_arn, publication, now).message_id
 
     def publish_to(self, tx: Transaction, topic_arn: str, publication: Publication, now: datetime) -> Published:

@@ -48,6 +48,16 @@ def check_subject(subject: str | None) -> None:
         raise invalid("Subject")
 
 
+def fitting_subject(text: str) -> str | None:
+    r"""The nearest subject that SNS takes; None if nothing is left of it.
+
+    >>> fitting_subject('ALARM: "größe"\n')
+    'ALARM: "gr??e"'
+    """
+    printable = "".join(c if " " <= c <= "~" else " " if c.isspace() else "?" for c in text)
+    return printable.strip()[:99] or None
+
+
 def check_group(member: str, value: str) -> None:
     """Raise Refused unless it may name a message group or be a deduplication id."""
     if not _GROUP.fullmatch(value):

@@ -42,7 +42,9 @@ class Values:
             case "list":
                 return [self.of(shape.member, depth + 1, place) for _ in range(random.randint(1, 3))]
             case "map":
-                keys = [self.text(shape.key, "header" if place == "headers" else place) for _ in range(random.randint(1, 3))]
+                keys = [
+                    self.text(shape.key, "header" if place == "headers" else place) for _ in range(random.randint(1, 3))
+                ]
                 if place == "headers":
                     keys = [key.lower() for key in keys]
                 return {key: self.of(shape.value, depth + 1, "header" if place == "headers" else place) for key in keys}
@@ -108,7 +110,9 @@ def request_of(model: botocore.model.ServiceModel, operation: str, params: Mappi
     prepare_request_dict(plain, "http://127.0.0.1:8790", {}, None)
     names = ("method", "url", "data", "headers")
     body = plain["body"] if plain["body"] != {} else b""
-    made = AWSRequest(**dict(zip(names, (plain["method"], plain["url"], body, plain["headers"]), strict=True))).prepare()
+    made = AWSRequest(
+        **dict(zip(names, (plain["method"], plain["url"], body, plain["headers"]), strict=True))
+    ).prepare()
     _, _, rest = made.url.partition("127.0.0.1:8790")
     path, _, query = rest.partition("?")
     headers = {

@@ -56,7 +56,12 @@ def test_an_unknown_enum_value_is_told_as_the_real_service_tells_it() -> None:
 @pytest.mark.parametrize(
     ("service", "operation", "members", "message"),
     [
-        ("logs", "CreateLogGroup", {}, "Value null at 'logGroupName' failed to satisfy constraint: Member must not be null"),
+        (
+            "logs",
+            "CreateLogGroup",
+            {},
+            "Value null at 'logGroupName' failed to satisfy constraint: Member must not be null",
+        ),
         (
             "logs",
             "CreateLogGroup",
@@ -113,7 +118,9 @@ def test_of_very_many_broken_constraints_the_first_are_told_and_the_rest_counted
 
 def test_a_secret_is_not_repeated_in_a_refusal() -> None:
     message = complaint("sagemaker", "CreateImage", {"ImageName": "n", "RoleArn": "r" * 20, "Description": ""})
-    secret = complaint("sts", "AssumeRoleWithSAML", {"RoleArn": "a" * 20, "PrincipalArn": "a" * 20, "SAMLAssertion": "x"})
+    secret = complaint(
+        "sts", "AssumeRoleWithSAML", {"RoleArn": "a" * 20, "PrincipalArn": "a" * 20, "SAMLAssertion": "x"}
+    )
     assert "x'" not in secret
     assert "Value at 'sAMLAssertion' failed" in secret
     assert "Value '" in message

@@ -14,7 +14,7 @@ from watchpost.fronts.aws.faults import fault, internal
 from watchpost.fronts.aws.model import OperationModel, nobody
 from watchpost.fronts.aws.once import Once
 from watchpost.fronts.aws.operation import BODY_LIMIT, Call
-from watchpost.fronts.aws.routing import Target, find, protocol_of
+from watchpost.fronts.aws.routing import Target, find, find_link, protocol_of
 from watchpost.fronts.aws.services import WIRES, Served, Services
 from watchpost.fronts.aws.signature import Signature, Verifier, normalised, stated
 from watchpost.fronts.aws.wire import Request, Response, Wire
@@ -99,15 +99,13 @@ class Dispatch:
             access_key = verified.access_key
             path = request.path if verified.service == "s3" else normalised(request.path)
             request = replace(request, path=path, body=verified.body)
-        elif request.method != "GET":
-            raise Refused("MissingAuthenticationToken", "Missing Authentication Token: requests are signed (SigV4).")
-        target = find(self._services, request, signature.service if signature else None)
+            target = find(self._services, request, verified.service)
+        else:
+            target = _unsigned(self._services, request)
         answered.served, answered.protocol = target.served, target.protocol
         operation = _known(target)
         answered.operation = operation.name
         run = target.served.service.operations.get(operation.name)
-        if signature is None and operation.name not in target.served.service.unsigned:
-            raise Refused("MissingAuthenticationToken", "Missing Authentication Token: requests are signed (SigV4).")
         if run is None:
             raise Refused("NotImplemented", _not_implemented(target.served, operation.name))
         call = Call(
@@ -135,6 +133,14 @@ class Dispatch:
         signed_for_s3 = "/s3/aws4_request" in request.headers.get("authorization", request.query)
         protocol = protocol_of(request) or ("rest-xml" if signed_for_s3 else "rest-json")
         return self._voices.get(protocol, lambda: WIRES[protocol](nobody()))
+
+
+def _unsigned(services: Services, request: Request) -> Target:
+    target = find_link(services, request)
+    if target is None:
+        told = "Missing Authentication Token: requests are signed (signature version 4)."
+        raise Refused("MissingAuthenticationToken", told)
+    return target
 
 
 def _known(target: Target) -> OperationModel:

@@ -8,6 +8,7 @@ import re
 import sys
 import unicodedata
 from functools import cache
+from itertools import groupby
 
 _PROPERTY = re.compile(r"\\p\{(\w+)\}")
 _NAMED = {
@@ -69,17 +70,20 @@ def translated(pattern: str) -> str:
     return "".join(out)
 
 
-@cache
 def _category(name: str) -> str:
     """The members of a Unicode general category (`L`, `Nd`) as ranges for a character class."""
-    ranges, start = list[str](), -1
-    for point in range(sys.maxunicode + 2):
-        belongs = point <= sys.maxunicode and unicodedata.category(chr(point)).startswith(name)
-        if belongs and start < 0:
-            start = point
-        elif not belongs and start >= 0:
-            ranges.append(f"\\U{start:08x}-\\U{point - 1:08x}")
-            start = -1
+    ranges = [run for category, run in _runs() if category.startswith(name)]
     if not ranges:
         raise re.error(f"no character has the property {name!r}")
     return "".join(ranges)
+
+
+@cache
+def _runs() -> list[tuple[str, str]]:
+    """(category, range) for each run of code points of one category, found in a single pass over all of them."""
+    runs, start = list[tuple[str, str]](), 0
+    for category, members in groupby(map(unicodedata.category, map(chr, range(sys.maxunicode + 1)))):
+        end = start + sum(1 for _ in members)
+        runs.append((category, f"\\U{start:08x}-\\U{end - 1:08x}"))
+        start = end
+    return runs

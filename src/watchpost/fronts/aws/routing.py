@@ -1,7 +1,8 @@
 """Which service, protocol and operation a request means.
 
 The signature's scope names the service; within it the `smithy-protocol` header means CBOR, `X-Amz-Target` JSON, a form
-with `Action` query, and anything else is looked up by method and path. Without a signature the same words decide.
+with `Action` query, and anything else is looked up by method and path. Links in messages carry no signature: their
+`Action` names an operation that may be called so.
 """
 
 import re
@@ -15,7 +16,7 @@ from watchpost.fronts.aws.wire import Request
 
 _OPERATION_PATH = re.compile(r"/service/(?:[^/]*[.#])?([^/.#]+)/operation/([^/]+)/?")
 
-_ACTION = re.compile(rb"(?:^|&)(Action|Version)=([A-Za-z0-9_.-]{1,100})(?=&|$)")
+_ACTION = re.compile(rb"(?:^|&)Action=([A-Za-z0-9_]{1,100})(?=&|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,10 @@ def protocol_of(request: Request) -> str | None:
     return "query" if form or "Action=" in request.query else None
 
 
-def find(services: Services, request: Request, signing_name: str | None) -> Target:
-    """The target of a request. Raises: Refused: nobody here is meant by it."""
+def find(services: Services, request: Request, signing_name: str) -> Target:
+    """The target of a signed request. Raises: Refused: nobody here is meant by it."""
     protocol = protocol_of(request)
-    candidates = services.all if signing_name is None else services.signed_as(signing_name)
+    candidates = services.signed_as(signing_name)
     if not candidates:
         known = ", ".join(services.signing_names)
         raise Refused("NoSuchService", f"Watchpost does not serve {signing_name!r}. It serves: {known}.")
@@ -51,9 +52,18 @@ def find(services: Services, request: Request, signing_name: str | None) -> Targ
         case "json":
             return _by_target(services, candidates, request)
         case "query" if any(served.speaks("query") for served in candidates):
-            return _by_action(services, candidates, request, signing_name)
+            return _by_action(candidates, request)
         case _:
-            return _by_route(candidates, request, signing_name)
+            return _by_route(candidates, request)
+
+
+def find_link(services: Services, request: Request) -> Target | None:
+    """The target of an unsigned request, None if it must be signed."""
+    name = action(request)
+    for served in services.all:
+        if request.method == "GET" and name in served.service.unsigned:
+            return Target(served, "query", served.model.operations[name], name)
+    return None
 
 
 def _by_path(services: Services, candidates: Sequence[Served], request: Request) -> Target:
@@ -73,31 +83,20 @@ def _by_target(services: Services, candidates: Sequence[Served], request: Reques
     return Target(served, "json", served.model.operations.get(name), name)
 
 
-def _by_action(services: Services, candidates: Sequence[Served], request: Request, signing_name: str | None) -> Target:
-    found = action(request)
-    name, version = found.get("Action", ""), found.get("Version", "")
-    speakers = [served for served in candidates if served.speaks("query")]
-    served = services.of_version(version)
-    if served not in speakers:
-        # A link in a message names the action alone; a signature has named the service.
-        owners = [s for s in speakers if name in s.service.unsigned] if signing_name is None else speakers
-        served = owners[0] if owners else None
-    if not name or served is None:
-        raise Refused("InvalidAction", f"Action {name[:100]!r} of version {version[:20]!r} is of no service here.")
+def _by_action(candidates: Sequence[Served], request: Request) -> Target:
+    name = action(request)
+    served = next(served for served in candidates if served.speaks("query"))
     return Target(served, "query", served.model.operations.get(name), name)
 
 
-def action(request: Request) -> dict[str, str]:
-    """`Action` and `Version` of a query request, looked for without reading the rest of a large form."""
-    found: dict[str, str] = {}
-    for form in (request.query.encode(), request.body):
-        for match in _ACTION.finditer(form):
-            found.setdefault(match[1].decode(), match[2].decode())
-    return found
+def action(request: Request) -> str:
+    """The `Action` of a query request, looked for without reading the rest of a large form; empty if there is none."""
+    found = _ACTION.search(request.query.encode("latin-1")) or _ACTION.search(request.body)
+    return found[1].decode() if found else ""
 
 
-def _by_route(candidates: Sequence[Served], request: Request, signing_name: str | None) -> Target:
-    for served in candidates if signing_name is not None else ():
+def _by_route(candidates: Sequence[Served], request: Request) -> Target:
+    for served in candidates:
         for protocol in ("rest-json", "rest-xml"):
             operation = served.routes.find(request) if served.speaks(protocol) else None
             if operation is not None:

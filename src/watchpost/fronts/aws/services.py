@@ -76,7 +76,6 @@ class Services:
         for served in self.all:
             self._by_signing_name.setdefault(served.model.signing_name, []).append(served)
         self._by_target = {s.model.target_prefix: s for s in self.all if s.model.target_prefix}
-        self._by_version = {s.model.api_version: s for s in self.all if "query" in s.model.protocols}
 
     def signed_as(self, signing_name: str) -> list[Served]:
         """The services that share a name in signatures (`sagemaker` has three)."""
@@ -85,10 +84,6 @@ class Services:
     def targeted(self, prefix: str) -> Served | None:
         """The service whose `X-Amz-Target` starts with this prefix."""
         return self._by_target.get(prefix)
-
-    def of_version(self, version: str) -> Served | None:
-        """The query service with this `Version`."""
-        return self._by_version.get(version)
 
     @property
     def signing_names(self) -> list[str]:

@@ -250,12 +250,11 @@ def arithmetic(operator: str, left: pl.Series, right: pl.Series) -> pl.Series:
             result = left - right
         case "*":
             result = left * right
-        case "/":
-            result = left / right
         case "^":
             result = left.pow(right)
         case _:
-            with np.errstate(invalid="ignore"):
-                remainder = np.fmod(left.to_numpy(), right.to_numpy())
-            result = pl.Series(remainder, nan_to_null=True)
+            # By numpy: polars divides by a single number through its reciprocal, so that 49 / 49 is not 1.
+            with np.errstate(all="ignore"):
+                function = np.true_divide if operator == "/" else np.fmod
+                result = pl.Series(function(left.to_numpy(), right.to_numpy()), nan_to_null=True)
     return finite(result.cast(pl.Float64))

@@ -117,7 +117,7 @@ class _Parser:
         scanner = self.scanner
         found = scanner.peek()
         bare = found is not None and found["text"] is not None
-        operand: Expression = Field("@message", "@message") if bare else self.sum()
+        operand: Expression = Field("@message", "@message") if bare else self.primary()
         start, regex = scanner.at, scanner.regex()
         if regex is not None:
             names = tuple(re.findall(r"\(\?P?<([A-Za-z_]\w*)>", regex))

@@ -12,7 +12,9 @@ def floor_instants(instants: pl.Series, count: int, unit: str) -> pl.Series:
     count = min(count, _CAPS.get(unit, count))
     if unit in _MILLISECONDS:
         length = count * _MILLISECONDS[unit]
-        return (instants / length).floor() * length
+        # Whole numbers: polars divides floats by a constant through its reciprocal, which misses exact multiples.
+        whole = instants.clip(-9e15, 9e15).floor().cast(pl.Int64)
+        return (whole // length * length).cast(pl.Float64)
     dates = instants.clip(-6e13, 2.5e14).cast(pl.Int64).cast(pl.Datetime("ms"))
     return dates.dt.truncate(f"{min(count, 1000)}{unit}").cast(pl.Int64).cast(pl.Float64)
 

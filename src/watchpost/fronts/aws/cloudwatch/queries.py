@@ -37,8 +37,7 @@ def get_metric_data(server: "Server", call: Call) -> Members:
         offset=parse_offset((given.get("LabelOptions") or {}).get("Timezone") or "+0000"),
     )
     page = server.metric_queries.page(request)
-    instants = _Instants()
-    answer = {"MetricDataResults": [_result(part, instants) for part in page.parts], "Messages": []}
+    answer = {"MetricDataResults": [_result(part) for part in page.parts], "Messages": []}
     return answer if page.token is None else {**answer, "NextToken": page.token}
 
 
@@ -68,24 +67,11 @@ def metric(given: Members) -> Metric:
     return Metric.of(given["Namespace"], given["MetricName"], _dimensions(given))
 
 
-class _Instants:
-    """Timestamps as datetimes; series of one request mostly share theirs, which are made once."""
-
-    def __init__(self) -> None:
-        self._made: dict[bytes, list[datetime]] = {}
-
-    def of(self, part: Part) -> list[datetime]:
-        key = part.timestamps.tobytes()
-        if key not in self._made:
-            self._made[key] = [datetime.fromtimestamp(each, UTC) for each in part.timestamps.tolist()]
-        return self._made[key]
-
-
-def _result(part: Part, instants: _Instants) -> Members:
+def _result(part: Part) -> Members:
     answer: dict[str, Any] = {
         "Id": part.result.id,
         "Label": part.result.label,
-        "Timestamps": instants.of(part),
+        "Timestamps": part.timestamps.tolist(),
         "Values": part.values.tolist(),
         "StatusCode": "Complete" if part.whole else "PartialData",
     }
