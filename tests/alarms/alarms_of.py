@@ -1,15 +1,17 @@
 """Alarms and datapoints to try things with."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
+from hypothesis import strategies as st
 
 from watchpost.alarms.judgement import Periods
 from watchpost.alarms.records import MetricAlarm
 from watchpost.metrics.identity import Metric, MetricStat
 
 NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
+INSTANTS = st.integers(0, 365 * 86_400).map(lambda second: NOON + timedelta(seconds=second))
 ARN = "arn:aws:cloudwatch:us-east-1:000000000000:alarm:latency"
 
 LATENCY = MetricStat(Metric.of("app", "latency", {"endpoint": "prices"}), 60, "Average")

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from watchpost.errors import Refused
 from watchpost.logs.blocks import EventKey, Events
 from watchpost.logs.insights.evaluate import Stopped, pointer, run
+from watchpost.logs.insights.functions import AGGREGATES, ARITY
 from watchpost.logs.insights.natural import natural_key
 from watchpost.logs.insights.parser import glob_expression, parse
 from watchpost.logs.insights.periods import floor_instants
@@ -470,3 +471,64 @@ def test_what_is_not_understood_is_refused_by_name(query, words):
         ask(query, ["x"])
     assert caught.value.fault == "MalformedQueryException"
     assert caught.value.members["queryCompileError"]["message"] == caught.value.message
+
+
+class Random:
+    """Random expressions of every function over awkward values."""
+
+    constants = (
+        "1", "0", "-1", "1e308", "9e15", "'a'", "''", "'é'", "x", "y", "@timestamp", "@message", "nothing",
+        "'10.0.0.0/8'", "253402300800000", "'*'", "'(['", "1e19", "'{\"a\":[1]}'",
+    )  # fmt: skip
+    periods = ("1ms", "5m", "24h", "7d", "2w", "3mo", "1q", "1000y", "999999999mo", "99999999999d")
+    messages = (
+        '{"x":1,"y":"a"}', '{"x":"b","y":1e400}', '{"x":{"a":1},"y":[1,2]}', "plain", "", '{"x":null}',
+        '{"x":-0.0,"y":99999999999999999999}', '{"x":"253402300799999"}',
+    )  # fmt: skip
+
+    def __init__(self, chance):
+        self.chance = chance
+
+    def expression(self, depth=3):
+        pick = self.chance.choice
+        if depth == 0 or self.chance.random() < 0.2:
+            return pick(self.constants)
+        inner = [self.expression(depth - 1) for _ in range(3)]
+        match self.chance.randrange(4):
+            case 0:
+                return f"({inner[0]} {pick(['+', '-', '*', '/', '^', '%', '=', '!=', '<', 'and', 'or'])} {inner[1]})"
+            case 1:
+                return f"({inner[0]} {pick(['like /a.*/', 'not like /[0-9]$/', f'in [{inner[1]}, {inner[2]}]'])})"
+            case _:
+                name = pick(sorted(ARITY))
+                if name in {"bin", "datefloor", "dateceil"}:
+                    return f"{name}({'' if name == 'bin' else inner[0] + ', '}{pick(self.periods)})"
+                return f"{name}({', '.join(inner[: self.chance.randint(*ARITY[name]) if ARITY[name][1] < 4 else 2])})"
+
+    def aggregate(self):
+        name = self.chance.choice(sorted(AGGREGATES))
+        return f"{name}({self.expression(2)}{', 99.9' if AGGREGATES[name][0] == 2 else ''})"
+
+    def query(self):
+        e, a = self.expression, self.aggregate
+        return self.chance.choice(
+            [
+                lambda: f"fields {e()} as v | filter {e()} | sort v",
+                lambda: f"stats {a()} as a, {a()} as b by {e()} as g | sort a desc | filter {e()}",
+                lambda: f"fields {e()} as x | dedup x, y | parse x '*a*' as p, q | stats {a()}, {a()} / 2",
+                lambda: f"stats {a()} as x, latest(y) as y | stats {a()} as z by y",
+            ]
+        )()
+
+
+@settings(max_examples=60)
+@given(st.randoms(use_true_random=False), st.lists(st.sampled_from(Random.messages), min_size=1, max_size=5))
+def test_every_function_takes_every_value_and_chunks_make_no_difference(chance, messages):
+    query = Random(chance).query()
+    times = [0, 1, NOON, NOON, 10**13][: len(messages)]
+    whole = ask(query, chunk(messages, times))
+    parts = ask(
+        query,
+        *(chunk([message], [time], origin=n) for n, (message, time) in enumerate(zip(messages, times, strict=True))),
+    )
+    assert sorted(map(repr, whole)) == sorted(map(repr, parts))

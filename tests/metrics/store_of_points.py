@@ -78,8 +78,8 @@ def listed(found: Points, count: int, start: int = START, period: int = MINUTE) 
 def results(expression: str, **metrics: Values) -> list[Result]:
     """What an expression over metrics by id gives, the metrics all a point a minute."""
     count = max((len(values) for values in metrics.values()), default=5)
-    queries = [metric_query(id, returned=False) for id in metrics]
-    store = StoreOfPoints({id: points(values) for id, values in metrics.items()})
+    queries = [metric_query(name, returned=False) for name in metrics]
+    store = StoreOfPoints({name: points(values) for name, values in metrics.items()})
     span = Span(START, START + count * MINUTE, START + count * MINUTE)
     return data([*queries, Query("e", expression=expression)], store, span, Surroundings(span.now))
 

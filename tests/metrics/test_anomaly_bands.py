@@ -67,7 +67,7 @@ def coverage(values: Floats, limits: Band) -> float:
     return float(((values >= limits.lower) & (values <= limits.upper))[judged].mean())
 
 
-# --- what is claimed ----------------------------------------------------------------------------------------------------
+# --- what is claimed --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("noise", NOISES)
@@ -131,7 +131,7 @@ def test_the_band_is_narrow_at_quiet_hours_and_wide_at_loud_ones() -> None:
     assert np.median(width[noisy]) > 1.5 * np.median(width[~noisy])
 
 
-# --- what is found ------------------------------------------------------------------------------------------------------
+# --- what is found ----------------------------------------------------------------------------------------------------
 
 
 def test_a_shifted_level_is_found_at_once_and_learned_within_a_day() -> None:
@@ -185,7 +185,7 @@ def test_a_constant_metric_may_not_move() -> None:
     assert np.array_equal(limits.upper, judged)
 
 
-# --- what people say about it ---------------------------------------------------------------------------------------------
+# --- what people say about it -----------------------------------------------------------------------------------------
 
 
 def test_excluded_time_teaches_nothing() -> None:
@@ -221,7 +221,7 @@ def test_the_season_follows_the_clocks_of_its_time_zone() -> None:
     assert missed(utc) >= 15
 
 
-# --- when it is silent ----------------------------------------------------------------------------------------------------
+# --- when it is silent ------------------------------------------------------------------------------------------------
 
 
 def test_there_is_no_band_before_errors_of_a_day_are_known() -> None:
@@ -245,7 +245,7 @@ def test_nothing_known_gives_no_band_of_any_length(count: int, period: int, star
     assert np.isnan(limits.lower).all()
 
 
-# --- laws -----------------------------------------------------------------------------------------------------------------
+# --- laws -------------------------------------------------------------------------------------------------------------
 
 HISTORIES = st.integers(0, 2**32 - 1).map(
     lambda seed: daily(times(5, 900)) + np.random.default_rng(seed).standard_t(4, times(5, 900).size) * 5

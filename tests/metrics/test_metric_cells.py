@@ -136,6 +136,21 @@ def test_a_negative_value_hides_the_distribution() -> None:
     assert whole.items.tolist() == [0]
 
 
+@pytest.mark.parametrize(
+    "bad",
+    [
+        Datum(Metric("app", "a"), 60),
+        Datum(Metric("app", "a"), -1, (1.0,), (1.0,)),
+        Datum(Metric("app", "a"), 60, (float("nan"),), (1.0,)),
+        Datum(Metric("app", "a"), 60, (float("inf"), 1.0), (1.0, 1.0)),
+        Datum(Metric("app", "a"), float("nan"), (1.0,), (1.0,)),
+    ],
+)
+def test_a_datum_that_is_none_is_refused(bad: Datum) -> None:
+    with pytest.raises(ValueError, match="A datum"):
+        batch([bad])
+
+
 # --- bytes ----------------------------------------------------------------------------------------------------------
 
 

@@ -38,8 +38,14 @@ AROUND = Surroundings(START + 300, "123456789012", "eu-west-1")
             [Query(f"e{i}", expression="[SEARCH('x', 'Sum'), SEARCH('y', 'Sum')]") for i in range(51)],
             "102 SEARCH functions",
         ),
-        ([metric_query("m", 10), Query("e", expression="ANOMALY_DETECTION_BAND(m)")], "from 60 to 3600 seconds, not 10"),
-        ([metric_query("m"), metric_query("n", 300), Query("e", expression="ANOMALY_DETECTION_BAND(m + n)")], "not 60, 300"),
+        (
+            [metric_query("m", 10), Query("e", expression="ANOMALY_DETECTION_BAND(m)")],
+            "from 60 to 3600 seconds, not 10",
+        ),
+        (
+            [metric_query("m"), metric_query("n", 300), Query("e", expression="ANOMALY_DETECTION_BAND(m + n)")],
+            "not 60, 300",
+        ),
         ([Query("e", expression="ANOMALY_DETECTION_BAND(TIME_SERIES(1))")], "one to 10 metrics, not 0"),
     ],
 )
@@ -70,6 +76,17 @@ def test_two_detectors_of_the_same_computation_are_one_subject_whatever_the_name
         return planned.subject(planned.parsed["e"])  # type: ignore[arg-type]
 
     assert subject("a", 60, "a + 1") == subject("b", 300, "b+1") != subject("a", 60, "a + 2")
+
+
+def test_a_request_that_would_take_too_much_is_refused_before_it_does() -> None:
+    year = Span(START - 365 * 86_400, START, START)
+    fortnight = Span(START - 14 * 86_400, START, START)
+    queries = [metric_query("m"), *(Query(f"e{i}", expression="m" + "+m" * 500) for i in range(20))]
+    with pytest.raises(Refused, match="more computing than one request may take"):
+        data(queries, StoreOfPoints(), year, AROUND)
+    with pytest.raises(Refused, match="at most 1000000"):
+        data([metric_query("m", 1), Query("e", expression="m + 1")], StoreOfPoints(), fortnight, AROUND)
+    assert len(data([metric_query("m", 1)], StoreOfPoints({"m": points([1])}), Span(0, 2 * START, START), AROUND)) == 1
 
 
 # --- labels -----------------------------------------------------------------------------------------------------------
@@ -137,7 +154,7 @@ def test_the_parts_of_an_array_are_labelled_by_their_metrics() -> None:
     assert [each.label for each in found] == ["mine", "n"]
 
 
-# --- units --------------------------------------------------------------------------------------------------------------
+# --- units ------------------------------------------------------------------------------------------------------------
 
 
 def test_several_units_are_said_and_one_or_none_is_not() -> None:
@@ -157,7 +174,7 @@ def test_several_units_are_said_and_one_or_none_is_not() -> None:
     assert none.messages == chosen.messages == ()
 
 
-# --- pages --------------------------------------------------------------------------------------------------------------
+# --- pages ------------------------------------------------------------------------------------------------------------
 
 
 @given(st.lists(st.integers(0, 7), max_size=5), st.integers(1, 9), st.booleans())
@@ -215,7 +232,7 @@ def test_no_stranger_is_a_token(token: str) -> None:
         read_token(token, fingerprint("request"))
 
 
-# --- what alarms ask ----------------------------------------------------------------------------------------------------
+# --- what alarms ask --------------------------------------------------------------------------------------------------
 
 
 def test_an_alarms_windows_begin_where_they_are_asked_to() -> None:

@@ -1,5 +1,7 @@
 """Metric math: the laws it keeps, CloudWatch's published rows, and what it says about mistakes."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,7 +71,7 @@ def test_any_text_is_parsed_or_refused_with_a_sentence(anything: str) -> None:
     try:
         parse(anything)
     except InvalidExpression as problem:
-        assert problem.message.endswith(".")
+        assert problem.message.endswith(".")  # noqa: PT017  either outcome is right; this is what the second must say
 
 
 @given(GAPPY, st.integers(-5, 5))
@@ -88,7 +90,7 @@ def test_repeating_and_interpolating_touch_no_point(m: Values) -> None:
 def test_interpolated_values_lie_between_their_neighbours(m: Values) -> None:
     filled = calculated("FILL(m, LINEAR)", m=m)
     known = [i for i, value in enumerate(m) if value is not None]
-    for left, right in zip(known, known[1:], strict=False):
+    for left, right in pairwise(known):
         low, high = sorted((m[left] or 0.0, m[right] or 0.0))
         assert all(low - 1e-9 <= (filled[i] or 0.0) <= high + 1e-9 for i in range(left, right))
     inside = range(known[0], known[-1] + 1) if known else range(0)
@@ -140,8 +142,12 @@ def test_addition_commutes_and_subtraction_undoes_it_where_both_have_points(a: V
     assert all(x is None or y == pytest.approx(x) for x, y in zip(a, back, strict=True))
 
 
-@given(st.integers(1, 4), st.integers(1, 4), st.integers(0, 20), st.integers(0, 20), st.integers(1, 8), st.integers(1, 8))
-def test_series_of_any_two_grids_keep_every_value_at_its_instant(p: int, q: int, s: int, t: int, n: int, m: int) -> None:
+@given(
+    st.integers(1, 4), st.integers(1, 4), st.integers(0, 20), st.integers(0, 20), st.integers(1, 8), st.integers(1, 8)
+)
+def test_series_of_any_two_grids_keep_every_value_at_its_instant(
+    p: int, q: int, s: int, t: int, n: int, m: int
+) -> None:
     left = Series(Grid(s * 60, p * 60, n), 1.0 + numbers(n))
     right = Series(Grid(t * 60, q * 60, m), 1.0 + numbers(m))
     grid = common_grid([left, right])
@@ -151,7 +157,7 @@ def test_series_of_any_two_grids_keep_every_value_at_its_instant(p: int, q: int,
         assert (moved.timestamps.tolist(), moved.values.tolist()) == (own.timestamps.tolist(), own.values.tolist())
 
 
-def numbers(count: int):  # noqa: ANN201
+def numbers(count: int):
     import numpy as np
 
     return np.arange(count, dtype=np.float64)
@@ -223,7 +229,10 @@ A, B = [4, NOTHING, 10, 1, NOTHING], [1, 2, NOTHING, 3, NOTHING]
         ("a * 0 + MIN(a)", [1, NOTHING, 1, 1, NOTHING]),
         ("a * 0 + MAX(a)", [10, NOTHING, 10, 10, NOTHING]),
         ("a * 0 + SUM(a)", [15, NOTHING, 15, 15, NOTHING]),
-        ("a * 0 + STDDEV(a)", [pytest.approx(3.7416573868)] * 1 + [NOTHING, *[pytest.approx(3.7416573868)] * 2, NOTHING]),
+        (
+            "a * 0 + STDDEV(a)",
+            [pytest.approx(3.7416573868)] * 1 + [NOTHING, *[pytest.approx(3.7416573868)] * 2, NOTHING],
+        ),
         ("a * 0 + DATAPOINT_COUNT(a)", [3, NOTHING, 3, 3, NOTHING]),
         ("AVG([a, b])", [2.5, 1, 5, 2, NOTHING]),
         ("MIN([a, b])", [1, 2, 10, 1, NOTHING]),
@@ -317,7 +326,7 @@ def test_a_metric_of_a_longer_period_meets_the_shorter_one_at_common_instants() 
     ],
 )
 def test_a_mistake_is_named_with_its_query_and_place(expression: str, said: str) -> None:
-    with pytest.raises(InvalidExpression, match="^Error in expression 'e': ") as problem:
+    with pytest.raises(InvalidExpression, match=r"^Error in expression 'e': ") as problem:
         results(expression, a=[1, 2])
     assert said in problem.value.message
 

@@ -1,6 +1,7 @@
 """The array evaluator against a slow one, written point by point from the published rules, on random expressions."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from math import floor, inf, isfinite, log
 
 import pytest
@@ -99,7 +100,7 @@ def one(operator: str, x: float, y: float) -> float | None:
     return value if isfinite(value) else None
 
 
-def called(name: str, arguments: tuple[Node, ...], metrics: dict[str, Slots]) -> Figure:
+def called(name: str, arguments: tuple[Node, ...], metrics: dict[str, Slots]) -> Figure:  # noqa: PLR0911  one a function
     if name == "FILL" and isinstance(arguments[1], Word):
         return each(repeated if arguments[1].word == "REPEAT" else interpolated, reference(arguments[0], metrics))
     values = [reference(argument, metrics) for argument in arguments]
@@ -116,9 +117,9 @@ def called(name: str, arguments: tuple[Node, ...], metrics: dict[str, Slots]) ->
             return each(differences, x)
         case "RUNNING_SUM", [x]:
             return each(running, x)
-        case ("SUM" | "MIN" | "MAX" | "AVG" | "DATAPOINT_COUNT"), [list() as x]:
+        case (("SUM" | "MIN" | "MAX" | "AVG" | "DATAPOINT_COUNT"), [list() as x]):
             return over_time(name, x)
-        case ("SUM" | "MIN" | "MAX" | "AVG" | "DATAPOINT_COUNT"), [Many(members)]:
+        case (("SUM" | "MIN" | "MAX" | "AVG" | "DATAPOINT_COUNT"), [Many(members)]):
             return [across(name, list(column)) for column in zip(*members, strict=True)]
         case "IF", [list() as condition, yes, no]:
             return [chosen(c, at(yes, i), at(no, i), yes, no) for i, c in enumerate(condition)]
@@ -140,7 +141,7 @@ def repeated(slots: Slots) -> Slots:
 def interpolated(slots: Slots) -> Slots:
     known = [i for i, value in enumerate(slots) if value is not None]
     out = list(slots)
-    for left, right in zip(known, known[1:], strict=False):
+    for left, right in pairwise(known):
         for i in range(left + 1, right):
             out[i] = slots[left] + (slots[right] - slots[left]) / (right - left) * (i - left)
     return out
@@ -193,8 +194,10 @@ def chosen(c: float | None, yes: float | None, no: float | None, true: Figure, f
 
 
 SCALARS = st.deferred(
-    lambda: st.integers(0, 4).map(lambda n: Number(float(n)))
-    | st.builds(lambda name, of: Function(name, (of,)), st.sampled_from(["SUM", "AVG", "MIN", "MAX"]), SERIES)
+    lambda: (
+        st.integers(0, 4).map(lambda n: Number(float(n)))
+        | st.builds(lambda name, of: Function(name, (of,)), st.sampled_from(["SUM", "AVG", "MIN", "MAX"]), SERIES)
+    )
 )
 OPERATORS = st.sampled_from(["+", "-", "*", "/", "AND", "OR", "==", "<", ">=", "!="])
 SERIES: st.SearchStrategy[Node] = st.recursive(
@@ -203,15 +206,21 @@ SERIES: st.SearchStrategy[Node] = st.recursive(
         st.builds(lambda a, op, b: Operation(a, ((op, b),)), inner, OPERATORS, inner | SCALARS),
         st.builds(lambda a, op, b: Operation(a, ((op, b),)), SCALARS, OPERATORS, inner),
         inner.map(Negation),
-        st.builds(lambda f, x: Function(f, (x,)), st.sampled_from(["ABS", "FLOOR", "LOG", "DIFF", "RUNNING_SUM"]), inner),
-        st.builds(lambda x, f: Function("FILL", (x, f)), inner, st.sampled_from([Word("REPEAT"), Word("LINEAR"), Number(3.0)])),
+        st.builds(
+            lambda f, x: Function(f, (x,)), st.sampled_from(["ABS", "FLOOR", "LOG", "DIFF", "RUNNING_SUM"]), inner
+        ),
+        st.builds(
+            lambda x, f: Function("FILL", (x, f)), inner, st.sampled_from([Word("REPEAT"), Word("LINEAR"), Number(3.0)])
+        ),
         st.builds(
             lambda f, a, b: Function(f, (Listing((a, b)),)),
             st.sampled_from(["SUM", "AVG", "MIN", "MAX", "DATAPOINT_COUNT"]),
             inner,
             inner,
         ),
-        st.builds(lambda c, a, b: Function("IF", (c, a, b)), inner, inner | st.just(Number(5.0)), inner | st.just(Number(7.0))),
+        st.builds(
+            lambda c, a, b: Function("IF", (c, a, b)), inner, inner | st.just(Number(5.0)), inner | st.just(Number(7.0))
+        ),
     ),
     max_leaves=8,
 )

@@ -1,9 +1,11 @@
 """The store of reported data: what was taken in is answered for, once, whatever is folded, restarted or shared."""
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -143,6 +145,41 @@ def test_what_is_folded_by_size_is_answered_the_same(store: Store) -> None:
     agree(metrics, data, SECOND)
 
 
+def test_each_acknowledged_datum_is_counted_once_while_others_fold_and_read(tmp_path: Path) -> None:
+    clock, stores = ManualClock(NOON), [open_store(tmp_path / "watchpost.db") for _ in range(2)]
+    servers = [Metrics(store, clock, most_recent=4) for store in stores]
+    question, done = MetricStat(LATENCY, 300, "SampleCount"), Event()
+
+    def put(server: Metrics) -> None:
+        for i in range(40):
+            server.put([datum(60 * (i % 5), 1.0), datum(60, 1.0, Metric.of("app", f"m{i}"))])
+
+    def fold(server: Metrics) -> None:
+        while not done.is_set():
+            server.fold(clock.advance(400))
+
+    def count(server: Metrics) -> list[float]:
+        # The clock runs on meanwhile; a period of five minutes is answered for 63 days.
+        seen = [0.0]
+        while not done.is_set():
+            seen.append(float(server.read(question, SECOND - 600, SECOND + 300).values.sum()))
+        return seen
+
+    with ThreadPoolExecutor(8) as pool:
+        others = [pool.submit(fold, server) for server in servers]
+        counts = [pool.submit(count, server) for server in servers]
+        for writer in [pool.submit(put, server) for server in servers * 2]:
+            writer.result()
+        done.set()
+        for other in others:
+            other.result()
+        for each in counts:
+            assert each.result() == sorted(each.result())
+    for server, store in zip(servers, stores, strict=True):
+        assert server.read(question, SECOND - 600, SECOND + 300).values.sum() == 160
+        store.close()
+
+
 def test_data_put_within_a_transaction_share_its_fate(metrics: Metrics, store: Store) -> None:
     def fail(tx: Transaction) -> None:
         metrics.put_within(tx, [datum(0, 1.0), datum(0, 1.0, OTHER)])
@@ -154,6 +191,15 @@ def test_data_put_within_a_transaction_share_its_fate(metrics: Metrics, store: S
     store.write(lambda tx: metrics.put_within(tx, [datum(0, 2.0)]))
     metrics.put([datum(0, 3.0)])
     assert pairs(metrics.read(MetricStat(LATENCY, 60, "Sum"), SECOND, SECOND + 60)) == {0: 5.0}
+
+
+def test_names_of_any_characters_are_kept(metrics: Metrics, store: Store, clock: ManualClock) -> None:
+    odd = Metric.of("a\0b", "naïve ☃", {"k" * 255: "v\0" * 500})
+    metrics.put([datum(0, 1.0, odd)])
+    again = Metrics(store, clock)
+    assert again.metrics(now=NOON) == [odd]
+    clock.advance(20 * 86_400)
+    assert len(again.read(MetricStat(odd, 300, "Sum"), SECOND, SECOND + 300)) == 1
 
 
 # --- age ------------------------------------------------------------------------------------------------------------

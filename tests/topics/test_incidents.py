@@ -123,6 +123,15 @@ def test_a_message_published_again_and_again_is_told_once_with_the_count() -> No
     assert letter == Letter("topic", "disk full\n(published 3 times)", ())
 
 
+def test_a_storm_stays_readable() -> None:
+    (letter,) = told_in_turn([news("ALARM", "OK", 0, f"a{number}") for number in range(300)])
+    assert letter is not None
+    assert letter.subject.startswith("300 messages")
+    assert (letter.text.count("Cause:"), letter.text.count("in US East")) == (25, 225)
+    assert letter.text.endswith("… and 75 more")
+    assert len(letter.alarms) == 300
+
+
 def test_what_changes_within_a_window_is_one_story_with_its_end_in_the_subject() -> None:
     (letter,) = told_in_turn([news("ALARM", "OK", 0), news("OK", "ALARM", 1)])
     assert letter is not None

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # What DescribeAlarms may answer at most; longer lists are cut, the newest datapoints stay.
 LONGEST_REASON, LONGEST_DATA = 1023, 4000
+# More than these fit into neither, so nothing is gained by trying.
+_MOST_TOLD, _MOST_KEPT = 45, 60
 
 
 def reason(alarm: MetricAlarm, periods: "Periods", seen: str, before: State, state: State) -> str:
@@ -28,7 +30,7 @@ def reason(alarm: MetricAlarm, periods: "Periods", seen: str, before: State, sta
         received = f"no datapoints were received for {missing} {'period' if missing == 1 else 'periods'}"
         return f"Threshold Crossed: {received}{f' and {treated}' if treated else ''}."
     told = [i for i in reversed(deciding) if seen[i] == (BREACHING if state == ALARM else WITHIN)] or deciding[::-1]
-    for cut in range(len(told), 0, -1):
+    for cut in range(min(len(told), _MOST_TOLD), 0, -1):
         text = _crossed(alarm, periods, told[:cut], len(told), len(deciding), before, state)
         text += f" and {treated}." if treated else "."
         if len(text) <= LONGEST_REASON:
@@ -39,7 +41,7 @@ def reason(alarm: MetricAlarm, periods: "Periods", seen: str, before: State, sta
 def reason_data(alarm: MetricAlarm, periods: "Periods", seen: str) -> str:
     """The JSON, as text of at most 4000 characters."""
     real = _deciding(alarm, seen)
-    for cut in range(len(real), -1, -1):
+    for cut in range(min(len(real), _MOST_KEPT), -1, -1):
         text = json.dumps(_data(alarm, periods, real[len(real) - cut :]), separators=(",", ":"))
         if len(text) <= LONGEST_DATA:
             return text

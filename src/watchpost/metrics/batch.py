@@ -44,7 +44,7 @@ def batch(data: Sequence[Datum]) -> Batch:
     """The data as loose cells.
 
     A statistic set says how its samples are distributed only if minimum and maximum are one, and sum agrees.
-    Raises: ValueError: a datum has neither form, or its timestamp is before 1970.
+    Raises: ValueError: a datum has neither form, its timestamp is before 1970, or a figure is not finite.
     """
     if all(len(d.values) == 1 and (not d.counts or d.counts[0] == 1.0) for d in data):
         return singles(
@@ -57,8 +57,6 @@ def batch(data: Sequence[Datum]) -> Batch:
     key = _keys(np.array([d.timestamp for d in data], dtype=np.float64), fine)
     count, total, low, high = np.array([d.statistics or _UNKNOWN for d in data], dtype=np.float64).T.copy()
     lengths = np.array([len(d.values) for d in data], dtype=np.int64)
-    if (np.isnan(count) & (lengths == 0)).any():
-        raise ValueError("A datum has neither values nor statistics.")
     group = np.repeat(np.arange(len(data)), lengths)
     values = np.array([value for d in data for value in d.values], dtype=np.float64)
     weights = np.array([times for d in data for times in d.counts or (1.0,) * len(d.values)], dtype=np.float64)
@@ -69,6 +67,8 @@ def batch(data: Sequence[Datum]) -> Batch:
         first = (np.cumsum(lengths) - lengths)[valued]
         count[valued], total[valued] = np.add.reduceat(weights, first), np.add.reduceat(values * weights, first)
         low[valued], high[valued] = np.minimum.reduceat(values, first), np.maximum.reduceat(values, first)
+    if not np.isfinite(total).all():
+        raise ValueError("A datum has neither values nor statistics, or they are not finite.")
     whole = known & (low >= 0)
     sketched = (whole & (low < high))[group]
     items = combine(group[sketched], values[sketched], weights[sketched], np.zeros(len(data), dtype=np.bool_))
@@ -78,7 +78,12 @@ def batch(data: Sequence[Datum]) -> Batch:
 
 
 def singles(series: Sequence[Series], timestamps: Floats, values: Floats, fine: Flags) -> Batch:
-    """Data of one value each; timestamps in epoch seconds; fine: reported at a resolution of one second."""
+    """Data of one value each; timestamps in epoch seconds; fine: reported at a resolution of one second.
+
+    Raises: ValueError: a value is not finite, or a timestamp is before 1970.
+    """
+    if not np.isfinite(values).all():
+        raise ValueError("A datum's value is not finite.")
     none, no = np.zeros(len(series), dtype=np.int64), np.zeros(len(series), dtype=np.bool_)
     nothing, ones = np.empty(0), np.ones(len(series))
     cells = Cells(_keys(timestamps, fine), ones, values, values, values, values >= 0, no, none, nothing, nothing)

@@ -20,6 +20,13 @@ DEFAULT_PERIOD = 300
 """Seconds, where neither SEARCH nor its query names a period. Source: CloudWatch's dashboards."""
 
 
+MOST_CELLS = 25_000_000
+"""Periods of all series that one request may hold in memory for its expressions (200 MB)."""
+
+MOST_OPERATIONS = 500_000_000
+"""Operations on single values that the expressions of one request may take (some seconds)."""
+
+
 class Fetch(Protocol):
     """What queries need of the store of metrics."""
 
@@ -63,11 +70,38 @@ def default_settings(subject: str) -> BandSettings:  # noqa: ARG001  the shape o
     return BandSettings()
 
 
+@dataclass(slots=True)
+class Budget:
+    """What a request may still cost: values to hold, and operations on them."""
+
+    cells: int = MOST_CELLS
+    operations: int = MOST_OPERATIONS
+
+    def spend(self, cells: int, operations: int) -> None:
+        """Take note of a cost. Raises: InvalidExpression: it is more than what is left."""
+        self.cells -= cells
+        self.operations -= operations
+        if self.cells < 0 or self.operations < 0:
+            raise InvalidExpression(
+                "The request asks for more computing than one request may take. Take longer periods, a shorter range "
+                "or fewer expressions."
+            )
+
+
 class Frame:
     """The values of a plan's queries over one span: the request that expressions ask (`evaluation.Request`)."""
 
-    def __init__(self, planned: Plan, fetch: Fetch, span: Span, settings: Settings, wanted: Sequence[str]) -> None:
+    def __init__(
+        self,
+        planned: Plan,
+        fetch: Fetch,
+        span: Span,
+        settings: Settings,
+        wanted: Sequence[str],
+        budget: Budget | None = None,
+    ) -> None:
         self._plan, self._fetch, self._span, self._settings = planned, fetch, span, settings
+        self._budget = budget or Budget()
         self._stats = {each: query.stat for each, query in planned.queries.items() if query.stat is not None}
         self._defaults = default_labels(self._stats)
         self._points: dict[str, Points] = {}
@@ -117,7 +151,9 @@ class Frame:
             if name not in self._points:
                 raise InvalidExpression(f"There is no query with the id {name!r} in this request.")
             stat = self._stats[name]
-            self._values[name] = from_points(self._points[name], self._grid(stat.period), self.label(name), stat)
+            grid = self._grid(stat.period)
+            self._budget.spend(grid.count, 0)
+            self._values[name] = from_points(self._points[name], grid, self.label(name), stat)
         return self._values[name]
 
     def stats(self, name_part: str) -> Array:
@@ -149,6 +185,7 @@ class Frame:
             )
             found = found[: search.MOST_FOUND]
         grid = self._grid(seconds)
+        self._budget.spend(grid.count * len(found), 0)
         stats = [MetricStat(metric, seconds, stat) for metric in found]
         read = self._fetch.read_many(stats, grid.start, self._span.end)
         named = zip(search.labels(found), stats, read, strict=True)
@@ -160,7 +197,8 @@ class Frame:
         grid = self._grid(period)
         earlier = grid.start - -(-HISTORY // period) * period
         wide = Span(earlier, self._span.end, self._span.now, aligned=False)
-        frame = Frame(self._plan, self._fetch, wide, self._settings, sorted(self._plan.mentioned(node)))
+        wanted = sorted(self._plan.mentioned(node))
+        frame = Frame(self._plan, self._fetch, wide, self._settings, wanted, self._budget)
         frame._current = self._current
         history = evaluate(node, frame)
         if not isinstance(history, Series):
@@ -176,6 +214,9 @@ class Frame:
 
     # -----------------------------------------------------------------------------------------------------------------
 
+    def _start(self, period: int) -> int:
+        return self._span.start - self._span.start % period if self._span.aligned else self._span.start
+
     def _grid(self, period: int) -> Grid:
         return Grid.over(self._span.start, self._span.end, period, self._span.aligned)
 
@@ -183,7 +224,7 @@ class Frame:
         """Points of metric queries, in one batch for each instant that first periods begin at."""
         batches: dict[int, list[str]] = {}
         for each in queries:
-            batches.setdefault(self._grid(self._stats[each].period).start, []).append(each)
+            batches.setdefault(self._start(self._stats[each].period), []).append(each)
         for start, batch in batches.items():
             read = self._fetch.read_many([self._stats[each] for each in batch], start, self._span.end)
             self._points.update(zip(batch, read, strict=True))
@@ -197,7 +238,7 @@ class Frame:
         """Several units were reported lately; were they in this span?"""
         stat = self._stats[query]
         each_unit = [replace(stat, unit=unit) for unit in units]
-        read = self._fetch.read_many(each_unit, self._grid(stat.period).start, self._span.end)
+        read = self._fetch.read_many(each_unit, self._start(stat.period), self._span.end)
         seen = sorted(unit for unit, points in zip(units, read, strict=True) if len(points))
         if len(seen) > 1:
             self._messages[query] = (("MultipleUnits", f"Multiple units returned: '[{', '.join(seen)}]'"),)
@@ -212,14 +253,26 @@ class Frame:
             if isinstance(parsed, insights.Selection):
                 self._values[query] = self._selected(parsed, self._plan.queries[query].period or DEFAULT_PERIOD)
             else:
+                self._budget.spend(*self._cost(query))
                 self._values[query] = evaluate(parsed, self)
         except InvalidExpression as problem:
             raise in_query(query, problem) from problem
+
+    def _cost(self, query: str) -> tuple[int, int]:
+        """About how many values an expression leaves in memory, and how many it computes on the way."""
+        expression = self._plan.read[query]
+        own = self._plan.queries[query].period
+        names = [name for name in self._plan.needed([query]) if name in self._stats]
+        period = min([self._stats[name].period for name in names] + ([own] if own else []), default=DEFAULT_PERIOD)
+        slots = (self._span.end - self._span.start) // period + 1
+        series = len(self._stats) if "METRICS" in expression.functions else 1
+        return slots * series, slots * series * expression.size
 
     def _selected(self, selection: insights.Selection, period: int) -> Series | Array:
         known = self._fetch.metrics(selection.namespace, selection.metric, now=self._now())
         metrics = insights.chosen(selection, known)
         grid = self._grid(period)
+        self._budget.spend(grid.count * len(metrics), 0)
 
         def read(stat: str) -> list[Points]:
             return self._fetch.read_many(

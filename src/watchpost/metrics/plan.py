@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from watchpost.errors import Refused
-from watchpost.metrics.expressions.evaluation import check_function
-from watchpost.metrics.expressions.parser import parse
+from watchpost.metrics.expressions.expression import Expression, expression, read
 from watchpost.metrics.expressions.syntax import Function, InvalidExpression, Name, Node, text, walk
 from watchpost.metrics.identity import MetricStat
 from watchpost.metrics.insights import Selection, is_insights, parse_insights
@@ -51,6 +50,7 @@ class Plan:
     queries: Mapping[str, Query]
     parsed: Mapping[str, Parsed]
     order: tuple[str, ...]
+    read: Mapping[str, Expression]
 
     def needed(self, ids: Iterable[str]) -> tuple[str, ...]:
         """These ids and all they refer to, in computing order."""
@@ -60,18 +60,18 @@ class Plan:
                 wanted |= self.refers_to(each)
         return tuple(each for each in self.order if each in wanted)
 
-    def refers_to(self, query: str) -> set[str]:
+    def refers_to(self, query: str) -> frozenset[str]:
         """The ids a query names, and with METRICS() those of all metric queries."""
-        node = self.parsed.get(query)
-        return self.mentioned(node) if node is not None and not isinstance(node, Selection) else set()
+        return self._referred(self.read[query]) if query in self.read else frozenset()
 
-    def mentioned(self, node: Node) -> set[str]:
+    def mentioned(self, node: Node) -> frozenset[str]:
         """The ids that an expression names itself, or takes by METRICS()."""
-        below = walk(node)
-        found = {each.name for each in below if isinstance(each, Name)}
-        if any(isinstance(each, Function) and each.name == "METRICS" for each in below):
-            found |= {each for each, query in self.queries.items() if query.stat is not None}
-        return found
+        return self._referred(expression(node))
+
+    def _referred(self, expression: Expression) -> frozenset[str]:
+        if "METRICS" not in expression.functions:
+            return expression.names
+        return expression.names | {each for each, query in self.queries.items() if query.stat is not None}
 
     def check_band(self, node: Node) -> int:
         """That an anomaly detection band can be taken of the expression; the period of its metrics in seconds.
@@ -127,20 +127,21 @@ def plan(queries: Sequence[Query]) -> Plan:
             raise Refused("ValidationError", "The values for parameter each in MetricDataQueries are not unique.")
         by_id[query.id] = query
     parsed = {query.id: _parse(query, by_id) for query in queries if query.expression is not None}
+    read = {each: found for each, found in parsed.items() if isinstance(found, Expression)}
     _check_counts(parsed)
-    planned = Plan(by_id, parsed, _order(by_id, parsed))
+    meanings = {each: found.node if isinstance(found, Expression) else found for each, found in parsed.items()}
+    planned = Plan(by_id, meanings, _order(by_id, parsed), read)
     _check_bands(planned)
     return planned
 
 
 def _check_bands(planned: Plan) -> None:
-    for query, node in planned.parsed.items():
-        for each in () if isinstance(node, Selection) else walk(node):
-            if isinstance(each, Function) and each.name == _BAND:
-                try:
-                    planned.check_band(each.arguments[0])
-                except InvalidExpression as problem:
-                    raise in_query(query, problem) from problem
+    for query, found in planned.read.items():
+        for node in found.banded:
+            try:
+                planned.check_band(node)
+            except InvalidExpression as problem:
+                raise in_query(query, problem) from problem
 
 
 def _check_shape(number: int, query: Query) -> None:
@@ -175,25 +176,23 @@ def _check_shape(number: int, query: Query) -> None:
         )
 
 
-def _parse(query: Query, known: Mapping[str, Query]) -> Parsed:
+def _parse(query: Query, known: Mapping[str, Query]) -> Expression | Selection:
     try:
         return _parsed(query.expression or "", query.period, known)
     except InvalidExpression as problem:
         raise in_query(query.id, problem) from problem
 
 
-def _parsed(expression: str, period: int | None, known: Mapping[str, Query]) -> Parsed:
-    if is_insights(expression):
+def _parsed(text: str, period: int | None, known: Mapping[str, Query]) -> Expression | Selection:
+    if is_insights(text):
         if period is None:
             raise InvalidExpression("A Metrics Insights query needs a Period.")
-        return parse_insights(expression)
-    node = parse(expression)
-    for each in walk(node):
-        if isinstance(each, Function):
-            check_function(each.name, len(each.arguments))
-        elif isinstance(each, Name) and each.name not in known:
-            raise InvalidExpression(f"There is no query with the id {each.name!r} in this request.")
-    return node
+        return parse_insights(text)
+    found = read(text)
+    for name in sorted(found.names):
+        if name not in known:
+            raise InvalidExpression(f"There is no query with the id {name!r} in this request.")
+    return found
 
 
 def in_query(query: str, problem: InvalidExpression) -> InvalidExpression:
@@ -203,22 +202,18 @@ def in_query(query: str, problem: InvalidExpression) -> InvalidExpression:
     return InvalidExpression(f"Error in expression '{query}': {problem.message}")
 
 
-def _check_counts(parsed: Mapping[str, Parsed]) -> None:
+def _check_counts(parsed: Mapping[str, Expression | Selection]) -> None:
     selections = sum(isinstance(each, Selection) for each in parsed.values())
     if selections > 1:
         raise Refused("ValidationError", f"{selections} Metrics Insights queries were given; a request may have one.")
-    nodes = [node for each in parsed.values() if not isinstance(each, Selection) for node in walk(each)]
-    searches = sum(isinstance(node, Function) and node.name == "SEARCH" for node in nodes)
+    searches = sum(each.functions.count("SEARCH") for each in parsed.values() if isinstance(each, Expression))
     if searches > MOST_SEARCHES:
         raise Refused("ValidationError", f"{searches} SEARCH functions were given; at most {MOST_SEARCHES} may be.")
 
 
-def _order(queries: Mapping[str, Query], parsed: Mapping[str, Parsed]) -> tuple[str, ...]:
+def _order(queries: Mapping[str, Query], parsed: Mapping[str, Expression | Selection]) -> tuple[str, ...]:
     """Every id after those its expression names; metric queries, which name none, first."""
-    waits = {
-        each: set() if isinstance(node, Selection) else {name.name for name in walk(node) if isinstance(name, Name)}
-        for each, node in parsed.items()
-    }
+    waits = {id_: found.names if isinstance(found, Expression) else frozenset[str]() for id_, found in parsed.items()}
     done = dict.fromkeys(each for each in queries if each not in parsed)
     while waits:
         ready = [each for each, names in waits.items() if names <= done.keys()]

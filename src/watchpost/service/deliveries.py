@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from random import random
 
-from watchpost.channels import CHANNELS, Failed, Parcel, Sent, Settings, channel_of
+from watchpost.channels import CHANNELS, Failed, Parcel, Sent, Settings, channel_of, protocols
 from watchpost.errors import Refused
 from watchpost.service.clock import Clock
 from watchpost.service.configuration import Configuration
@@ -77,7 +77,9 @@ class Deliveries:
         """Tell people that a message may or may not have reached them; the ARN of their subscription."""
         delivery = DELIVERY.decode(task.body)
         subject = delivery.subscription_arn or delivery.endpoint
-        if delivery.kind == "notice" or delivery.protocol not in channel_of(delivery.protocol).people:
+        # A channel that is gone since (a package from outside) must not keep the server from starting.
+        known = delivery.protocol in protocols()
+        if delivery.kind == "notice" or not known or delivery.protocol not in channel_of(delivery.protocol).people:
             return subject
         text = (
             f"The delivery of message {delivery.message.id} was interrupted by a stop of the server. It may or may not "

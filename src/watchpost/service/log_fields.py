@@ -79,7 +79,7 @@ class LogFields:
             for piece in descending(headers, lambda blocks: log_events.bodies(tx.connection, blocks), span):
                 newest = piece.events.take(np.arange(max(0, len(piece.events) - _SAMPLE + seen), len(piece.events)))
                 for message in newest.messages:
-                    counted.update(flattened(parse_document(message) or {}))
+                    counted.update(flattened(parse_document(message) or {}).keys())
                 seen += len(newest)
                 if seen >= _SAMPLE:
                     break

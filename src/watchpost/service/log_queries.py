@@ -10,11 +10,12 @@ from typing import Literal
 
 import msgspec
 import structlog
+from polars.exceptions import PanicException
 
 from watchpost.documents import Kind
 from watchpost.errors import Refused, WatchpostError
 from watchpost.logs.blocks import Events, concatenated
-from watchpost.logs.insights.evaluate import Result, Row, Stopped, run
+from watchpost.logs.insights.evaluate import Result, Row, Stopped, check, run
 from watchpost.logs.insights.parser import parse
 from watchpost.logs.insights.syntax import Query
 from watchpost.logs.insights.table import Chunk
@@ -93,6 +94,7 @@ class LogQueries:
         LimitExceededException when too many queries run.
         """
         query = parse(text)
+        check(query)
         if not 1 <= len(groups) <= MOST_GROUPS:
             raise Refused(
                 "InvalidParameterException", f"A query needs 1 to {MOST_GROUPS} log groups, not {len(groups)}"
@@ -222,7 +224,7 @@ class LogQueries:
             status = "Cancelled" if stop.is_set() else "Timeout"
         except WatchpostError as problem:
             why = str(problem)
-        except Exception as fault:  # noqa: BLE001  a thread's top loop: the query is told to have failed, others go on
+        except (Exception, PanicException) as fault:  # noqa: BLE001  a thread's top loop: the query failed, others go on
             why = f"{type(fault).__name__}: {fault}"
             _log.exception("log-query.fault", query=record.id)
         ended = replace(record, status=status, why=why, ended=milliseconds(self._clock.now()))

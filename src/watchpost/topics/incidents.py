@@ -14,6 +14,9 @@ from watchpost.topics.alarm_news import AlarmNews, alarm_news, alarm_text, durat
 from watchpost.topics.messages import chosen_body
 from watchpost.topics.topic import Message
 
+# So many messages of one window are told in full, so many more by their subject: a storm must stay readable.
+_IN_FULL, _BY_NAME = 25, 200
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -132,7 +135,10 @@ def _letter(draft: _Draft) -> Letter | None:
     if len(texts) == 1:
         return Letter(subjects[0], texts[0], alarms)
     first = f"{len(texts)} messages: {subjects[0]}"
-    blocks = [
-        f"{subject}\n{'-' * min(len(subject), 60)}\n{text}" for subject, text in zip(subjects, texts, strict=True)
-    ]
+    told = list(zip(subjects, texts, strict=True))
+    blocks = [f"{subject}\n{'-' * min(len(subject), 60)}\n{text}" for subject, text in told[:_IN_FULL]]
+    if len(told) > _IN_FULL:
+        named = [subject for subject, _ in told[_IN_FULL : _IN_FULL + _BY_NAME]]
+        rest = len(told) - _IN_FULL - len(named)
+        blocks.append("\n".join(["Further messages:", *named, *([f"… and {rest} more"] if rest else [])]))
     return Letter(first, "\n\n".join(blocks), alarms)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from socket import create_server
 from threading import Thread
 from typing import Any
@@ -61,9 +60,8 @@ def ask(server: Server, services: Services, request: Request) -> Response:
 
 
 @contextmanager
-def listening(app: Any, home: Path) -> Iterator[str]:
+def listening(app: Any) -> Iterator[str]:
     """The application on a real socket of this machine; its URL."""
-    del home
     with create_server(("127.0.0.1", 0)) as socket:
         web = uvicorn.Server(uvicorn_settings(app))
         thread = Thread(target=web.run, kwargs={"sockets": [socket]})

@@ -4,7 +4,6 @@ import string
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from math import isfinite
-from random import Random
 from typing import Any
 
 import botocore.model
@@ -17,6 +16,7 @@ from watchpost.fronts.aws.wire import Request, Response
 
 WORDS = {"cbor": "smithy-rpc-v2-cbor"}
 _COMPOUND = {"structure", "list", "map"}
+FLOATS = [0.0, -1.5, 1e-300, 1e300, 0.1, 1000.0, float("inf"), float("-inf"), float("nan")]
 _TEXT = string.ascii_letters + string.digits + " -_.~/:%+&=#?'\"<>;,@!$()*[]{}|\\^`éß漢🙂"
 _HEADER = string.ascii_letters + string.digits + "-_.~/:%+&=#?'<>;@!$()*[]{}|^`"
 
@@ -26,49 +26,61 @@ def botocore_model(service: str) -> botocore.model.ServiceModel:
 
 
 class Values:
-    """Members of a shape, each there or not by chance; what the wire cannot tell from absence is left away."""
+    """Members of a shape, each there or not by chance (a `random.Random`).
 
-    def __init__(self, random: Random) -> None:
+    What the wire cannot tell from absence, such as an empty list in a header, is never drawn.
+    """
+
+    def __init__(self, random: Any) -> None:
         self.random = random
 
     def of(self, shape: Any, depth: int = 0, place: str | None = None) -> Any:
-        random = self.random
         place = shape.serialization.get("location", place)
-        match shape.type_name:
-            case "structure":
-                if shape.is_document_type:
-                    return {"free": [1, "form", None, {"of": 1.5}]}
-                return self.structure(shape, depth)
-            case "list":
-                return [self.of(shape.member, depth + 1, place) for _ in range(random.randint(1, 3))]
-            case "map":
-                keys = [
-                    self.text(shape.key, "header" if place == "headers" else place) for _ in range(random.randint(1, 3))
-                ]
-                if place == "headers":
-                    keys = [key.lower() for key in keys]
-                return {key: self.of(shape.value, depth + 1, "header" if place == "headers" else place) for key in keys}
-            case "string" | "character":
-                if shape.serialization.get("jsonvalue") and place == "header":
-                    return {"a": [1, "b"]}
-                return self.text(shape, place)
-            case "timestamp":
-                return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=random.randint(-(10**9), 10**9))
-            case "blob":
-                return random.randbytes(random.randint(0, 20))
-            case "boolean":
-                return random.random() < 0.5
-            case "float" | "double":
-                choices = [0.0, -1.5, 1e-300, 1e300, random.random(), float(random.randint(-1000, 1000))]
-                return random.choice([*choices, float("inf"), float("-inf"), float("nan")])
-            case "integer":
-                return random.choice([0, -1, 2**31 - 1, -(2**31), random.randint(-1000, 1000)])
-            case "long":
-                return random.choice([0, -1, 2**63 - 1, -(2**63), random.randint(-1000, 1000)])
-            case kind:
-                raise AssertionError(kind)
+        return getattr(self, shape.type_name, self.number)(shape, depth, place)
 
-    def structure(self, shape: Any, depth: int = 0) -> dict[str, Any]:
+    def structure(self, shape: Any, depth: int = 0, place: str | None = None) -> dict[str, Any]:
+        del place
+        if shape.is_document_type:
+            return {"free": [1, "form", None, {"of": 1.5}]}
+        return self.members(shape, depth)
+
+    def list(self, shape: Any, depth: int, place: str | None) -> list[Any]:
+        return [self.of(shape.member, depth + 1, place) for _ in range(self.random.randint(1, 3))]
+
+    def map(self, shape: Any, depth: int, place: str | None) -> dict[str, Any]:
+        inner = "header" if place == "headers" else place
+        keys = [self.text(shape.key, inner) for _ in range(self.random.randint(1, 3))]
+        if place == "headers":
+            keys = [key.lower() for key in keys]
+        return {key: self.of(shape.value, depth + 1, inner) for key in keys}
+
+    def string(self, shape: Any, depth: int, place: str | None) -> Any:
+        del depth
+        if shape.serialization.get("jsonvalue") and place == "header":
+            return {"a": [1, "b"]}
+        return self.text(shape, place)
+
+    def timestamp(self, shape: Any, depth: int, place: str | None) -> datetime:
+        del shape, depth, place
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.random.randint(-(10**9), 10**9))
+
+    def blob(self, shape: Any, depth: int, place: str | None) -> bytes:
+        del shape, depth, place
+        return self.random.randbytes(self.random.randint(0, 20))
+
+    def number(self, shape: Any, depth: int, place: str | None) -> Any:
+        del depth, place
+        return self.random.choice(
+            {
+                "boolean": [True, False],
+                "integer": [0, -1, 2**31 - 1, -(2**31), self.random.randint(-1000, 1000)],
+                "long": [0, -1, 2**63 - 1, -(2**63), self.random.randint(-1000, 1000)],
+                "float": FLOATS,
+                "double": FLOATS,
+            }[shape.type_name]
+        )
+
+    def members(self, shape: Any, depth: int = 0) -> dict[str, Any]:
         needed = set(shape.required_members) | {
             name for name, member in shape.members.items() if member.serialization.get("location") == "uri"
         }

@@ -217,7 +217,7 @@ def test_unsigned_requests_are_refused_but_for_links_in_messages(server, service
     for request in (publish, Request("POST", "/", link.query, {}, b""), Request("POST", "/", "", FORM, GOOD["query"])):
         response = ask(server, services, request)
         assert response.status == 403
-        assert b"MissingAuthenticationToken" in response.body
+        assert "MissingAuthenticationToken" in f"{response.headers} {response.body!r}"
 
 
 SEEDS = [
@@ -298,9 +298,9 @@ def drive(app, messages: list, headers: dict[str, str], method: str = "POST") ->
     sent = []
 
     async def receive():
-        if messages:
-            return messages.pop(0)
-        await asyncio.Event().wait()
+        if not messages:
+            await asyncio.Event().wait()
+        return messages.pop(0)
 
     async def send(message):
         sent.append(message)

@@ -68,7 +68,7 @@ def inbox() -> Iterator[Inbox]:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, str]]:
     home: Path = tmp_path_factory.mktemp("home")
-    with open_server(Configuration(home)) as server, listening(application(server), home) as url:
+    with open_server(Configuration(home)) as server, listening(application(server)) as url:
         server.start()
         yield server, url
 

@@ -1,6 +1,7 @@
 """What the models say of an input's values, in AWS's words."""
 
 import re
+from contextlib import suppress
 from functools import cache
 from time import perf_counter
 
@@ -151,10 +152,9 @@ def test_each_service_has_its_own_code_for_it(service, fault) -> None:
 def test_any_input_of_the_right_types_is_passed_or_refused_and_nothing_else(service, random) -> None:
     for operation in ours(service).operations.values():
         shape = botocore(service).operation_model(operation.name).input_shape
-        try:
-            validator(service).check(operation, Values(random).structure(shape) if shape else {})
-        except Refused as refused:
-            assert re.match(r"\d+ validation errors? detected: ", refused.message)
+        members = Values(random).structure(shape) if shape else {}
+        with suppress(Refused):
+            validator(service).check(operation, members)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The ASGI application: AWS's protocols on every path, beside `/healthz` and `/metrics`."""
+"""The ASGI application: AWS's protocols on every path, beside `/healthz`, `/metrics` and the signing certificates."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -9,7 +9,7 @@ import anyio
 import anyio.to_thread
 import msgspec
 
-from watchpost.errors import Refused
+from watchpost.errors import Refused, StoreUnavailable
 from watchpost.fronts.aws.dispatch import Dispatch, too_large
 from watchpost.fronts.aws.services import Services, installed
 from watchpost.fronts.aws.wire import Request, Response
@@ -45,7 +45,6 @@ class Application:
         self._server, self._idle = server, idle_seconds
         self._dispatch = Dispatch(server, services)
         self._threads = anyio.CapacityLimiter(_THREADS)
-        self._pages = {"/healthz": self._health, "/metrics": self._figures}
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """One connection's request, or the server's start and end."""
@@ -65,7 +64,7 @@ class Application:
         elif body is None:
             return
         elif page:
-            response = await anyio.to_thread.run_sync(page, limiter=self._threads)
+            response = await anyio.to_thread.run_sync(_shown, page, limiter=self._threads)
         else:
             request = Request(head.method, head.path, head.query, head.headers, body)
             response = await anyio.to_thread.run_sync(
@@ -116,6 +115,19 @@ class Application:
             return Response(404, {"content-type": "text/plain"}, b"There is no such certificate.")
         return Response(200, {"content-type": "application/x-pem-file"}, found)
 
+    def _page(self, head: Request) -> Callable[[], Response] | None:
+        """What answers at a path that is not AWS's; open to all, so nothing of it tells more than that we run."""
+        if head.method not in {"GET", "HEAD"}:
+            return None
+        match head.path.split("/"):
+            case ["", "healthz"]:
+                return self._health
+            case ["", "metrics"]:
+                return self._figures
+            case ["", "sns", name] if name.endswith(".pem"):
+                return lambda: self._certificate(name)
+        return None
+
     def _health(self) -> Response:
         health = self._server.health()
         body = msgspec.json.encode(health)
@@ -124,6 +136,20 @@ class Application:
     def _figures(self) -> Response:
         figures = self._server.self_metrics
         return Response(200, {"content-type": figures.content_type}, figures.exposition())
+
+    def _certificate(self, name: str) -> Response:
+        """What receivers of SNS messages verify signatures with; they fetch it unsigned."""
+        certificate = self._server.topics.certificate(name)
+        if certificate is None:
+            return Response(404, {"content-type": "text/plain"}, b"There is no certificate of that name.\n")
+        return Response(200, {"content-type": "application/x-pem-file"}, certificate)
+
+
+def _shown(page: Callable[[], Response]) -> Response:
+    try:
+        return page()
+    except StoreUnavailable:
+        return Response(503, {"content-type": "text/plain"}, b"The server's database cannot be used now.\n")
 
 
 def _head(scope: Message) -> Request:

@@ -16,7 +16,7 @@ from watchpost.fronts.aws.once import Once
 from watchpost.fronts.aws.operation import BODY_LIMIT, Call
 from watchpost.fronts.aws.routing import Target, find, find_link, protocol_of
 from watchpost.fronts.aws.services import WIRES, Served, Services
-from watchpost.fronts.aws.signature import Signature, Verifier, normalised, stated
+from watchpost.fronts.aws.signature import Signature, Verified, Verifier, normalised, stated
 from watchpost.fronts.aws.wire import Request, Response, Wire
 from watchpost.service.server import Server
 
@@ -98,7 +98,7 @@ class Dispatch:
             verified = self._verifier.verify(signature, request, now)
             access_key = verified.access_key
             path = request.path if verified.service == "s3" else normalised(request.path)
-            request = replace(request, path=path, body=verified.body)
+            request = _unpacked(self._services, verified, replace(request, path=path, body=verified.body))
             target = find(self._services, request, verified.service)
         else:
             target = _unsigned(self._services, request)
@@ -135,6 +135,14 @@ class Dispatch:
         return self._voices.get(protocol, lambda: WIRES[protocol](nobody()))
 
 
+def _unpacked(services: Services, verified: Verified, request: Request) -> Request:
+    """The request with its body inflated; in the REST protocols `Content-Encoding` speaks of the data itself."""
+    if "content-encoding" not in request.headers or protocol_of(request) is None:
+        return request
+    largest = max((served.largest_body for served in services.signed_as(verified.service)), default=BODY_LIMIT)
+    return replace(request, body=inflated(request, largest))
+
+
 def _unsigned(services: Services, request: Request) -> Target:
     target = find_link(services, request)
     if target is None:
@@ -165,8 +173,6 @@ def _input(target: Target, operation: OperationModel, request: Request) -> Mappi
     """The operation's input, within its limits, parsed and valid. Raises: Refused."""
     served, protocol = target.served, target.protocol
     limit = served.body_limit(operation.name)
-    if protocol in {"json", "cbor", "query"}:
-        request = replace(request, body=inflated(request, limit))
     if len(request.body) > limit:
         raise too_large(limit)
     decode = served.service.decoders.get((operation.name, protocol))

@@ -4,9 +4,10 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import polars as pl
 
-from watchpost.logs.blocks import EventKey
+from watchpost.logs.blocks import EventKey, Events
 from watchpost.logs.insights import aggregates
 from watchpost.logs.insights.columns import Column
 from watchpost.logs.insights.expressions import evaluate, extract
@@ -72,7 +73,7 @@ def run(
     """
     rowwise, rest = _divided(query.commands)
     rest = _completed(rest, limit or MOST_ROWS)
-    names = frozenset().union(*(fields_of(e) for command in query.commands for e in expressions_of(command)))
+    names = _names(query)
     most = _most_needed(rest)
     tables: list[Table] = []
     matched = scanned = size = gathered = 0
@@ -100,6 +101,28 @@ def run(
             raise Stopped
         table = _apply(command, table, now)
     return Result(_rows(table), matched, scanned, size)
+
+
+def check(query: Query) -> None:
+    """Carry the query out over one event without fields, so that what is wrong with it shows before it starts.
+
+    Raises: Refused MalformedQueryException.
+    """
+    rowwise, rest = _divided(query.commands)
+    event = Events(
+        np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros(1, np.int64), [""], ["{}"]
+    )
+    table = table_of(Chunk("", event), _names(query))
+    for command in (*rowwise, *_completed(rest, MOST_ROWS)):
+        if isinstance(command, Filter):
+            evaluate(command.condition, table, 0.0)  # it may keep nothing, and then nothing after it would be tried
+        else:
+            table = _apply(command, table, 0.0)
+
+
+def _names(query: Query) -> frozenset[str]:
+    """Every field the query reads."""
+    return frozenset().union(*(fields_of(e) for command in query.commands for e in expressions_of(command)))
 
 
 def _divided(commands: Sequence[Command]) -> tuple[list[Command], list[Command]]:

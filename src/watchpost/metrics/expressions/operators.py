@@ -7,8 +7,10 @@ number) is dropped. Comparisons and logic give 1 or 0.
 
 from collections.abc import Callable
 from functools import reduce
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from watchpost.metrics.expressions.syntax import InvalidExpression
 from watchpost.metrics.expressions.values import (
@@ -23,7 +25,8 @@ from watchpost.metrics.expressions.values import (
     type_name,
 )
 
-Pointwise = Callable[[Floats, Floats], Floats]
+Flags: TypeAlias = NDArray[np.bool_]
+Pointwise: TypeAlias = Callable[[Floats, Floats], Floats]
 
 _OPERATORS: dict[str, Pointwise] = {
     "+": np.add,
@@ -129,19 +132,18 @@ def _combine(function: Pointwise, left: float | Series, right: float | Series) -
         return Series(grid, values)
     if isinstance(left, Series):
         assert isinstance(right, float)
-        other = np.full(left.grid.count, right)
-        return left.having(_present(function, left.values, other, np.isnan(left.values) | np.isnan(other)))
+        return left.having(_present(function, left.values, np.array(right), np.isnan(left.values) | np.isnan(right)))
     assert isinstance(right, Series)
-    other = np.full(right.grid.count, left)
-    return right.having(_present(function, other, right.values, np.isnan(right.values) | np.isnan(other)))
+    return right.having(_present(function, np.array(left), right.values, np.isnan(right.values) | np.isnan(left)))
 
 
-def _present(
-    function: Pointwise, x: Floats, y: Floats, absent: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
-) -> Floats:
+def _present(function: Pointwise, x: Floats, y: Floats, absent: Flags) -> Floats:
     with np.errstate(all="ignore"):
         values = function(x, y)
-    return np.where(absent | ~np.isfinite(values), np.nan, values)
+    dropped = absent | ~np.isfinite(values)
+    if dropped.any():
+        values[dropped] = np.nan
+    return values
 
 
 def _finite(function: Callable[[Floats], Floats], values: Floats) -> Floats:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Row,
     String,
     Table,
+    Text,
     bindparam,
     delete,
     insert,
@@ -30,22 +31,23 @@ from sqlalchemy import (
 from watchpost.metrics.batch import Series
 from watchpost.metrics.identity import Metric
 from watchpost.metrics.packing import Pack
-from watchpost.stores.sql.schema import NAME, ROW_ID, metadata
+from watchpost.stores.sql.schema import ROW_ID, metadata
 
 metric_series = Table(
     "metric_series",
     metadata,
     Column("id", ROW_ID, primary_key=True),
-    # Names may be longer than an index entry of PostgreSQL; their hash never is.
+    # SHA-256 of the names, with and without the unit: the names may be longer than an entry of PostgreSQL's indexes.
     Column("identity", String(64), nullable=False, unique=True),
-    Column("namespace", NAME, nullable=False),
-    Column("name", NAME, nullable=False),
-    Column("dimensions", NAME, nullable=False),
-    Column("unit", NAME, nullable=False),
+    Column("metric", String(64), nullable=False),
+    # Namespace, name and dimensions as JSON, which may hold any character, NUL too.
+    Column("names", Text, nullable=False),
+    Column("unit", Text, nullable=False),
     # The newest datum, epoch seconds; may lag behind by a quarter of an hour.
     Column("seen", BigInteger, nullable=False),
     sqlite_autoincrement=True,
 )
+Index(None, metric_series.c.metric)
 Index(None, metric_series.c.seen)
 
 metric_log = Table(
@@ -82,14 +84,7 @@ _LOG = (
     .order_by(metric_log.c.id)
     .limit(_MANY)
 )
-_SERIES = select(
-    metric_series.c.id,
-    metric_series.c.namespace,
-    metric_series.c.name,
-    metric_series.c.dimensions,
-    metric_series.c.unit,
-    metric_series.c.seen,
-)
+_SERIES = select(metric_series.c.id, metric_series.c.names, metric_series.c.unit, metric_series.c.seen)
 _PUT_CHUNK = text(
     "INSERT INTO metric_chunks (series, tier, start, singles, others, sketches) "
     "VALUES (:series, :tier, :start, :singles, :others, :sketches) "
@@ -155,13 +150,12 @@ def series_numbered(connection: Connection, numbers: Sequence[int]) -> list[Know
 
 def series_of(connection: Connection, metrics: Iterable[Metric]) -> list[Known]:
     """Every series of these metrics, whatever the unit, however old."""
-    wanted = set(metrics)
-    names = sorted({(metric.namespace, metric.name) for metric in wanted})
-    of_name = _SERIES.where(
-        metric_series.c.namespace == bindparam("namespace"), metric_series.c.name == bindparam("name")
-    )
-    rows = (row for ns, name in names for row in connection.execute(of_name, {"namespace": ns, "name": name}))
-    return [known for known in map(_known, rows) if known.series.metric in wanted]
+    hashes = [_hash(_names(metric)) for metric in metrics]
+    return [
+        _known(row)
+        for some in _portions(hashes)
+        for row in connection.execute(_SERIES.where(metric_series.c.metric.in_(some)))
+    ]
 
 
 def numbers_of(connection: Connection, seen: Mapping[Series, int]) -> dict[Series, int]:
@@ -206,30 +200,34 @@ def forget_series(connection: Connection, before: int) -> None:
     connection.execute(delete(metric_series).where(metric_series.c.seen < before))
 
 
-def _identity(series: Series) -> str:
-    metric = series.metric
-    names = msgspec.json.encode((metric.namespace, metric.name, metric.dimensions, series.unit))
+_NAMES = msgspec.json.Decoder(tuple[str, str, tuple[tuple[str, str], ...]])
+
+
+def _names(metric: Metric) -> bytes:
+    return msgspec.json.encode(tuple(metric))
+
+
+def _hash(names: bytes) -> str:
     return hashlib.sha256(names).hexdigest()
 
 
+def _identity(series: Series) -> str:
+    return _hash(_names(series.metric) + series.unit.encode())
+
+
 def _series_row(identity: str, series: Series, seen: int) -> dict[str, str | int]:
-    metric = series.metric
+    names = _names(series.metric)
     return {
         "identity": identity,
-        "namespace": metric.namespace,
-        "name": metric.name,
-        "dimensions": msgspec.json.encode(metric.dimensions).decode(),
+        "metric": _hash(names),
+        "names": names.decode(),
         "unit": series.unit,
         "seen": seen,
     }
 
 
-_DIMENSIONS = msgspec.json.Decoder(tuple[tuple[str, str], ...])
-
-
 def _known(row: "Row[*tuple[Any, ...]]") -> Known:
-    metric = Metric(row.namespace, row.name, _DIMENSIONS.decode(row.dimensions))
-    return Known(row.id, Series(metric, row.unit), row.seen)
+    return Known(row.id, Series(Metric(*_NAMES.decode(row.names)), row.unit), row.seen)
 
 
 # --- chunks ---------------------------------------------------------------------------------------------------------

@@ -41,9 +41,8 @@ def get_metric_statistics(server: "Server", call: Call) -> Mapping[str, Any]:
     answer = {"Label": asked["MetricName"], "Datapoints": []}
     if start < visible_from(period, now):
         return answer
-    metric = Metric(
-        asked["Namespace"], asked["MetricName"], checks.dimensions(asked.get("Dimensions"), "GetMetricStatistics")
-    )
+    dimensions = {each["Name"]: each["Value"] for each in asked.get("Dimensions") or ()}
+    metric = Metric.of(asked["Namespace"], asked["MetricName"], dimensions)
     columns = server.metrics.statistics(
         metric, stats, period, aligned_start(start, period, now), end, asked.get("Unit")
     )

@@ -105,15 +105,15 @@ def upgrade() -> None:
         "metric_series",
         sa.Column("id", ROW_ID, nullable=False),
         sa.Column("identity", sa.String(length=64), nullable=False),
-        sa.Column("namespace", NAME, nullable=False),
-        sa.Column("name", NAME, nullable=False),
-        sa.Column("dimensions", NAME, nullable=False),
-        sa.Column("unit", NAME, nullable=False),
+        sa.Column("metric", sa.String(length=64), nullable=False),
+        sa.Column("names", sa.Text(), nullable=False),
+        sa.Column("unit", sa.Text(), nullable=False),
         sa.Column("seen", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_metric_series")),
         sa.UniqueConstraint("identity", name=op.f("uq_metric_series_identity")),
         sqlite_autoincrement=True,
     )
+    op.create_index(op.f("ix_metric_series_metric"), "metric_series", ["metric"], unique=False)
     op.create_index(op.f("ix_metric_series_seen"), "metric_series", ["seen"], unique=False)
     op.create_table(
         "revisions",

@@ -1,0 +1,161 @@
+"""The evaluation loop: every tick once, by one server, and across stops."""
+
+from threading import Event, Thread
+
+import pytest
+
+from watchpost.service.clock import ManualClock
+from watchpost.stores.store import Store
+
+from .conftest import House
+
+
+def states_of(house: House) -> list[tuple[str, str]]:
+    return [(item.at.strftime("%H:%M:%S"), item.summary) for item in house.history(item="StateUpdate")]
+
+
+def restarted(house: House) -> House:
+    """A new process of the same server over the same store; the evaluation is not resumed yet."""
+    return House.over(house.store, house.clock)
+
+
+def test_evaluating_the_same_tick_again_changes_nothing(house: House) -> None:
+    house.put()
+    house.minute(20.0)
+    before = house.history()
+    assert house.alarms.tick(house.clock.now()) == 0
+    assert restarted(house).alarms.tick(house.clock.now()) == 0
+    assert house.history() == before
+
+
+def test_missed_ticks_are_caught_up_one_by_one(house: House) -> None:
+    house.put()
+    house.minute(1.0)
+    for value in (20.0, 1.0, 20.0):
+        house.report(value)
+        house.clock.advance(60)
+    assert house.alarms.tick(house.clock.now()) == 3
+    assert [at for at, _ in states_of(house)] == ["12:01:00", "12:02:00", "12:03:00", "12:04:00"]
+
+
+def test_a_late_evaluation_leaves_alone_what_was_changed_since(house: House) -> None:
+    house.put()
+    house.minute(1.0)
+    house.report(20.0)
+    house.clock.advance(65)
+    house.set("latency", "INSUFFICIENT_DATA")
+    assert house.alarms.tick(house.clock.now()) == 0
+    assert house.state() == "INSUFFICIENT_DATA"
+
+
+@pytest.mark.parametrize("treatment", ["missing", "ignore", "breaching", "notBreaching"])
+@pytest.mark.parametrize("value", [1.0, 20.0])
+def test_a_stop_of_the_server_invents_no_transition(house: House, treatment: str, value: float) -> None:
+    house.put(TreatMissingData=treatment, EvaluationPeriods=2)
+    house.minute(value)
+    house.minute(value)
+    before = states_of(house)
+    house.clock.advance(3600)
+    after = restarted(house)
+    after.alarms.resume(house.clock.now())
+    for _ in range(3):
+        after.minute(value)
+    assert states_of(house) == before
+
+
+def test_missing_data_count_again_once_the_stop_is_out_of_sight(house: House) -> None:
+    house.put()
+    house.minute(1.0)
+    house.clock.advance(600)
+    after = restarted(house)
+    after.alarms.resume(house.clock.now())
+    states = [after.minute() is not None and after.state() for _ in range(3)]
+    assert states == ["OK", "OK", "INSUFFICIENT_DATA"]
+
+
+def test_a_breach_that_was_reported_before_a_crash_is_found_afterwards(house: House) -> None:
+    house.put()
+    house.minute(1.0)
+    house.report(20.0)
+    # The server lives on past the tick and takes in data, but dies before it evaluates.
+    house.clock.advance(60)
+    second = House.over(house.store, house.clock, holder="two")
+    second.alarms.tick(house.clock.now())
+    house.clock.advance(3600)
+    after = restarted(house)
+    after.alarms.resume(house.clock.now())
+    assert [at for at, _ in states_of(after)][-1] == "12:02:00"
+    assert after.state() == "ALARM"
+
+
+def test_a_stop_across_the_hourly_tick_delays_no_daily_alarm_by_an_hour(house: House) -> None:
+    house.put(Period=3600, EvaluationPeriods=25, DatapointsToAlarm=1, Statistic="Maximum")
+    house.report(20.0)
+    house.alarms.tick(house.clock.advance(3600))
+    house.clock.advance(600)
+    after = restarted(house)
+    after.alarms.resume(house.clock.now())
+    assert after.state() == "ALARM"
+
+
+def test_sums_that_a_stop_cut_short_raise_no_alarm(house: House) -> None:
+    house.put(Statistic="Sum", Period=300, Threshold=5.0, ComparisonOperator="LessThanThreshold")
+    for _ in range(5):
+        house.minute(2.0)
+    assert house.state() == "OK"
+    house.clock.advance(240)
+    after = restarted(house)
+    after.alarms.resume(house.clock.now())
+    for _ in range(5):
+        after.minute(2.0)
+        assert after.state() == "OK"
+
+
+def test_only_one_of_two_servers_evaluates(house: House) -> None:
+    other = House.over(house.store, house.clock, holder="two")
+    house.put()
+    house.pass_(10)
+    assert other.alarms.tick(house.clock.now()) == 0
+    house.report(20.0)
+    house.clock.advance(20)
+    house.alarms.tick(house.clock.now())
+    house.clock.advance(20)
+    assert other.alarms.tick(house.clock.now()) == 0
+    house.clock.advance(60)  # the first one's lease is over
+    assert other.alarms.tick(house.clock.now()) == 1
+    assert house.alarms.tick(house.clock.now()) == 0
+    assert len(other.topics.sent) == 1
+
+
+def test_a_stop_of_one_of_two_servers_blinds_nobody(house: House) -> None:
+    other = House.over(house.store, house.clock, holder="two")
+    house.put(TreatMissingData="breaching", EvaluationPeriods=1)
+    house.minute(1.0)
+    for _ in range(7):
+        other.alarms.tick(house.clock.advance(20))
+    house.alarms.resume(house.clock.now())
+    for _ in range(3):
+        other.alarms.tick(house.clock.advance(20))
+    assert house.state() == "ALARM"
+
+
+def test_the_loop_evaluates_on_time_until_it_is_told_to_stop(store: Store, clock: ManualClock) -> None:
+    house, stop = House.over(store, clock), Event()
+    house.put()
+    house.report(20.0)
+    evaluated = Event()
+    original = house.topics.publish
+
+    def publish(*arguments: object, **named: object) -> str:
+        evaluated.set()
+        return original(*arguments, **named)  # type: ignore[arg-type]  # passed on as they came
+
+    house.topics.publish = publish  # type: ignore[method-assign]  # the double itself, not what is under test
+    loop = Thread(target=house.alarms.run, args=(stop,))
+    loop.start()
+    while not evaluated.wait(0.02):
+        clock.advance(5)
+    stop.set()
+    loop.join(10)
+    assert not loop.is_alive()
+    assert house.told() == ['ALARM: "latency"']
