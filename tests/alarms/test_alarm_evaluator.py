@@ -1,12 +1,22 @@
 """The evaluation loop: every tick once, by one server, and across stops."""
 
+import json
+from contextlib import closing
+from datetime import timedelta
 from threading import Event, Thread
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from watchpost.alarms.backtest import backtest
+from watchpost.alarms.records import MetricAlarm
 from watchpost.service.clock import ManualClock
+from watchpost.stores.open import open_store
 from watchpost.stores.store import Store
+from watchpost.windows import Window
 
+from .alarms_of import NOON
 from .conftest import House
 
 
@@ -137,6 +147,26 @@ def test_a_stop_of_one_of_two_servers_blinds_nobody(house: House) -> None:
     for _ in range(3):
         other.alarms.tick(house.clock.advance(20))
     assert house.state() == "ALARM"
+
+
+@settings(max_examples=15)
+@given(st.lists(st.sampled_from([1.0, 20.0, None]), min_size=1, max_size=12), st.sampled_from(["missing", "ignore"]))
+def test_the_service_does_what_a_backtest_over_the_same_data_finds(values: list[float | None], treatment: str) -> None:
+    with closing(open_store("sqlite://")) as store:
+        house = House.over(store, ManualClock(NOON))
+        house.put(TreatMissingData=treatment, EvaluationPeriods=2, DatapointsToAlarm=1)
+        for value in values:
+            house.minute(*([] if value is None else [value]))
+        alarm = house.described().alarm
+        assert isinstance(alarm, MetricAlarm)
+        assert alarm.stat is not None
+        now = house.clock.now()
+        series = house.metrics.read(alarm.stat, int(NOON.timestamp()), int(now.timestamp()))
+        replayed = backtest(alarm, series, Window(NOON + timedelta(minutes=1), now + timedelta(seconds=1)))
+        found = [json.loads(item.data)["newState"] for item in house.history(item="StateUpdate")]
+    assert [(each.after.value, each.after.reason) for each in replayed] == [
+        (state["stateValue"], state["stateReason"]) for state in found
+    ]
 
 
 def test_the_loop_evaluates_on_time_until_it_is_told_to_stop(store: Store, clock: ManualClock) -> None:

@@ -82,7 +82,7 @@ def glob_matches(pattern: str, text: str) -> bool:
 @example("a*b*a", "aba")
 @example("*ab", "aab")
 def test_stars_stand_for_any_run_of_characters(pattern, text):
-    assert comparison("=", f'"{pattern}"').holds(text, None) == glob_matches(pattern, text)
+    assert comparison("=", f'"{pattern}"').holds(text, None, {}) == glob_matches(pattern, text)
 
 
 scalars = st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.sampled_from(["a", "ab", "3", ""]))
@@ -97,6 +97,31 @@ def test_numbers_are_compared_as_numbers(document, name, constant):
         ("<=", number is not None and number <= constant),
     ):
         assert matches(f"{{ $.{name} {operator} {constant} }}", json.dumps(document)) == expected
+
+
+leaves = st.tuples(st.sampled_from("xyz"), st.sampled_from(["=", "<", ">="]), st.integers(0, 2))
+trees = st.recursive(leaves, lambda inner: st.tuples(st.sampled_from(["&&", "||"]), inner, inner), max_leaves=8)
+
+
+def holds(tree, document):
+    if tree[0] in {"&&", "||"}:
+        return (all if tree[0] == "&&" else any)(holds(part, document) for part in tree[1:])
+    name, operator, constant = tree
+    value = document.get(name)
+    return value is not None and {"=": value == constant, "<": value < constant, ">=": value >= constant}[operator]
+
+
+def written(tree, inside=""):
+    """The tree with as few parentheses as its meaning needs: && binds tighter."""
+    if tree[0] in {"&&", "||"}:
+        text = f" {tree[0]} ".join(written(part, tree[0]) for part in tree[1:])
+        return f"({text})" if inside == "&&" and tree[0] == "||" else text
+    return f"$.{tree[0]} {tree[1]} {tree[2]}"
+
+
+@given(trees, st.dictionaries(st.sampled_from("xyz"), st.integers(0, 2)))
+def test_conditions_bind_as_documented(tree, document):
+    assert matches(f"{{ {written(tree)} }}", json.dumps(document)) == holds(tree, document)
 
 
 # --- terms ------------------------------------------------------------------------------------------------------------

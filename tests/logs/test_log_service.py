@@ -395,6 +395,16 @@ def test_many_events_reach_subscribers_in_messages_that_fit_a_topic(logs, group,
     )
 
 
+def test_an_event_that_no_topic_takes_is_cut_for_subscribers_only(logs, group, sinks, now, ms):
+    logs.filters.put_subscription(subscription(pattern=""), now, "me")
+    logs.put("g", "s", [(ms, "\x01" * 1_000_000), (ms, "small")], now)
+    assert max(len(text.encode()) for _, text in sinks.sent) <= 262_144
+    long, small = [event for _, text in sinks.sent for event in json.loads(text)["logEvents"]]
+    assert long["message"].endswith("\x01…")
+    assert small["message"] == "small"
+    assert [len(message) for _, _, message in everything(logs, ms)[0]] == [1_000_000, 5]
+
+
 @pytest.mark.parametrize(
     ("destination", "words"),
     [

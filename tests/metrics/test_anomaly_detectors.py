@@ -11,7 +11,8 @@ import pytest
 from watchpost.errors import Refused
 from watchpost.fronts.aws.cloudwatch import plugin
 from watchpost.fronts.aws.operation import Call
-from watchpost.metrics.identity import Datum, Metric
+from watchpost.metrics.identity import Datum, Metric, MetricStat
+from watchpost.metrics.plan import Query
 from watchpost.service.anomaly_detectors import AnomalyDetectors
 from watchpost.service.clock import ManualClock
 from watchpost.service.configuration import Configuration
@@ -147,6 +148,34 @@ def test_a_detector_can_be_deleted_once_by_name_or_id(service: Service) -> None:
         with pytest.raises(Refused) as problem:
             service("DeleteAnomalyDetector", **again)
         assert problem.value.fault == "ResourceNotFoundException"
+
+
+@pytest.mark.parametrize(
+    ("expression", "described"),
+    [
+        ("ANOMALY_DETECTION_BAND(m, 3)", "m"),
+        ("ANOMALY_DETECTION_BAND(m * 2)", None),
+        ("ANOMALY_DETECTION_BAND(e)", None),
+    ],
+)
+def test_a_band_alarm_makes_its_detector_once_and_changes_none(
+    service: Service, store: Store, expression: str, described: str | None
+) -> None:
+    stat = MetricStat(Metric("app", "m"), 300, "Average")
+    queries = [Query("m", stat), Query("e", expression="m*2", returned=False), Query("b", expression=expression)]
+
+    def ensure() -> None:
+        store.write(lambda tx: service.anomaly_detectors.ensure(tx, queries, "b", "me"))
+
+    ensure()
+    [found] = service.described(AnomalyDetectorTypes=["SINGLE_METRIC", "METRIC_MATH"])
+    assert found.get("MetricName") == described
+    berlin = {"Configuration": {"MetricTimezone": "Europe/Berlin"}}
+    told = {"SingleMetricAnomalyDetector": single("m")} if described else {"MetricMathAnomalyDetector": math("m * 2")}
+    service("PutAnomalyDetector", **told, **berlin)
+    ensure()
+    [found] = service.described(AnomalyDetectorTypes=["SINGLE_METRIC", "METRIC_MATH"])
+    assert found["Configuration"]["MetricTimezone"] == "Europe/Berlin"
 
 
 @pytest.mark.parametrize(

@@ -153,6 +153,7 @@ def test_pages_are_partial_until_the_last(service: Service) -> None:
         ({"MetricDataQueries": [metric(f"m{i}") for i in range(501)]}, "a size greater than 500"),
         ({"StartTime": NOW}, "The parameter StartTime must not equal parameter EndTime."),
         ({"StartTime": NOW + MINUTE}, "The parameter EndTime must be greater than StartTime."),
+        ({"MaxDatapoints": 0}, "MaxDatapoints is invalid"),
         ({"MaxDatapoints": 100_801}, "MaxDatapoints is invalid"),
         ({"LabelOptions": {"Timezone": "Europe"}}, "write it as +0130"),
         ({"MetricDataQueries": [metric("a", AccountId="123")]}, "not this server's"),

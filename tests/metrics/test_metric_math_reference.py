@@ -227,7 +227,7 @@ SERIES: st.SearchStrategy[Node] = st.recursive(
 SLOTS = st.lists(st.none() | st.integers(-3, 3).map(float), min_size=6, max_size=6)
 
 
-@settings(max_examples=400)
+@settings(max_examples=250)
 @given(SERIES, SLOTS, SLOTS, SLOTS)
 def test_every_expression_gives_what_the_rules_give_point_by_point(node: Node, m1: Slots, m2: Slots, m3: Slots) -> None:
     written = text(node)

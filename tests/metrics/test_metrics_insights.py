@@ -19,8 +19,8 @@ from .store_of_points import START, StoreOfPoints, points
         ('SELECT AVG(CPUUtilization) FROM "AWS/EC2"', Selection("AVG", "CPUUtilization", "AWS/EC2")),
         ("select max(m) from ns", Selection("MAX", "m", "ns")),
         (
-            'SELECT SUM("a b") FROM SCHEMA("my ns", d1, "d 2") WHERE d1 = \'it\'\'s\' AND "d 2" != \'y\' GROUP BY d1, "d 2" '
-            "ORDER BY MAX() DESC LIMIT 10",
+            'SELECT SUM("a b") FROM SCHEMA("my ns", d1, "d 2") WHERE d1 = \'it\'\'s\' '
+            'AND "d 2" != \'y\' GROUP BY d1, "d 2" ORDER BY MAX() DESC LIMIT 10',
             Selection(
                 "SUM",
                 "a b",

@@ -19,6 +19,7 @@ from watchpost.errors import StoreUnavailable
 
 _PLACE = 10**19
 _ORIGIN = 10**20
+_LAST_ORIGIN = 2**62 - 1
 
 
 class EventKey(NamedTuple):
@@ -47,7 +48,7 @@ class EventKey(NamedTuple):
         number = int(text)
         rest, place = divmod(number, _PLACE)
         timestamp, origin = divmod(rest, _ORIGIN)
-        if origin >= 2**62:
+        if origin > _LAST_ORIGIN:
             raise ValueError(f"{text!r} names a block beyond all that can be")
         return cls(timestamp, origin, place)
 
@@ -58,7 +59,7 @@ class EventKey(NamedTuple):
             return EventKey(self.timestamp, self.origin, self.place - 1)
         if self.origin > 0:
             return EventKey(self.timestamp, self.origin - 1, _PLACE - 1)
-        return EventKey(max(self.timestamp - 1, 0), 0, 0)
+        return EventKey(self.timestamp - 1, _LAST_ORIGIN, _PLACE - 1) if self.timestamp > 0 else self
 
     @property
     def after(self) -> "EventKey":

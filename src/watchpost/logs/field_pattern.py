@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from watchpost.errors import Refused
 from watchpost.logs.json_pattern import JsonPattern
-from watchpost.logs.pattern_values import NUMBER, Comparison, comparison
+from watchpost.logs.pattern_values import NUMBER, Comparison, Found, comparison, search
 
 _FIELD = re.compile(r'"([^"]*)"|\[([^\]]*)\]|(\S+)')
 _NAME = re.compile(r"\s*(\w[\w\-.]*)\s*")
@@ -18,13 +18,16 @@ _CONDITION = re.compile(
 )
 _DEEPEST = 32
 
+Condition = Callable[[str, Found], bool]
+"""Whether a field's text satisfies something, given where regular expressions were found."""
+
 
 @dataclass(frozen=True, slots=True)
 class Field:
     """One place of the pattern: its name (`$3` for the third if it has none) and what its text must satisfy."""
 
     name: str
-    condition: Callable[[str], bool] | None = None
+    condition: Condition | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +37,18 @@ class FieldPattern:
     head: tuple[Field, ...]
     tail: tuple[Field, ...]
     ellipsis: bool
-    expressions: int
+    searches: tuple[str, ...] = ()
+
+    @property
+    def expressions(self) -> int:
+        """How many regular expressions it holds."""
+        return len(self.searches)
 
     def select(self, messages: Sequence[str]) -> list[bool]:
         """Which messages have the fields and satisfy their conditions."""
-        return [self._fields(message) is not None for message in messages]
+        rows = [split(message) for message in messages]
+        found = search(self.searches, {text for row in rows for text in row}) if self.searches else {}
+        return [self._fields(row, found) is not None for row in rows]
 
     def may_match(self, block: str) -> bool:  # noqa: ARG002
         """Always: fields have no text in common."""
@@ -46,16 +56,19 @@ class FieldPattern:
 
     def extract(self, message: str) -> Mapping[str, str]:
         """Every field of the message: `$name`, or `$n` (from 1) where the pattern gives no name."""
-        return dict(self._fields(message) or {})
+        return dict(self._read(message))
 
     def value(self, message: str, reference: str) -> str | None:
         """The text of `$name`; `$.field` reads the message as JSON."""
         if reference.startswith("$."):
             return JsonPattern.field(message, reference)
-        return (self._fields(message) or {}).get(reference)
+        return self._read(message).get(reference)
 
-    def _fields(self, message: str) -> dict[str, str] | None:
+    def _read(self, message: str) -> dict[str, str]:
         texts = split(message)
+        return self._fields(texts, search(self.searches, texts)) or {}
+
+    def _fields(self, texts: Sequence[str], searched: Found) -> dict[str, str] | None:
         skipped = len(texts) - len(self.head) - len(self.tail)
         if skipped < 0 or (skipped and not self.ellipsis):
             return None
@@ -66,7 +79,7 @@ class FieldPattern:
         ]
         found: dict[str, str] = {}
         for field, text in zip(places, texts, strict=True):
-            if field.condition is not None and not field.condition(text):
+            if field.condition is not None and not field.condition(text, searched):
                 return None
             found[field.name] = text
         return found
@@ -86,7 +99,8 @@ def compile_fields(text: str) -> FieldPattern:
         raise _malformed("the closing ']' is missing")
     head: list[Field] = []
     tail: list[Field] = []
-    ellipsis, expressions = False, 0
+    searches: list[str] = []
+    ellipsis = False
     inner = text[1:-1].strip()
     for item in _items(inner) if inner else []:
         place = tail if ellipsis else head
@@ -104,8 +118,8 @@ def compile_fields(text: str) -> FieldPattern:
         parser = _Conditions(item)
         condition = parser.whole()
         place.append(Field(f"${parser.name or len(head) + len(tail) + 1}", condition))
-        expressions += parser.expressions
-    return FieldPattern(tuple(head), tuple(tail), ellipsis, expressions)
+        searches += parser.searches
+    return FieldPattern(tuple(head), tuple(tail), ellipsis, tuple(searches))
 
 
 def _malformed(why: str) -> Refused:
@@ -135,10 +149,11 @@ class _Conditions:
                 raise _malformed(f"unexpected text at {text[at:].strip()[:20]!r}")
             self.tokens.append(found)
             at = found.end()
-        self.at = self.depth = self.expressions = 0
+        self.at = self.depth = 0
+        self.searches: list[str] = []
         self.name = ""
 
-    def whole(self) -> Callable[[str], bool]:
+    def whole(self) -> Condition:
         condition = self.either()
         if self.at < len(self.tokens):
             raise _malformed(f"unexpected {self.tokens[self.at][0].strip()!r}")
@@ -149,19 +164,23 @@ class _Conditions:
         self.at += found
         return found
 
-    def either(self) -> Callable[[str], bool]:
+    def either(self) -> Condition:
         conditions = [self.both()]
         while self.accept("either"):
             conditions.append(self.both())
-        return conditions[0] if len(conditions) == 1 else lambda text: any(each(text) for each in conditions)
+        return (
+            conditions[0] if len(conditions) == 1 else lambda text, found: any(each(text, found) for each in conditions)
+        )
 
-    def both(self) -> Callable[[str], bool]:
+    def both(self) -> Condition:
         conditions = [self.single()]
         while self.accept("both"):
             conditions.append(self.single())
-        return conditions[0] if len(conditions) == 1 else lambda text: all(each(text) for each in conditions)
+        return (
+            conditions[0] if len(conditions) == 1 else lambda text, found: all(each(text, found) for each in conditions)
+        )
 
-    def single(self) -> Callable[[str], bool]:
+    def single(self) -> Condition:
         if self.accept("open"):
             self.depth += 1
             if self.depth > _DEEPEST:
@@ -179,9 +198,10 @@ class _Conditions:
             raise _malformed(f"{name!r} and {self.name!r} are compared in one place")
         self.name = self.name or name
         compared = comparison(token["operator"], token["value"])
-        self.expressions += compared.expression is not None
-        return lambda text: _holds(compared, text)
+        if compared.expression is not None:
+            self.searches.append(compared.expression)
+        return lambda text, found: _holds(compared, text, found)
 
 
-def _holds(compared: Comparison, text: str) -> bool:
-    return compared.holds(text, float(text) if NUMBER.fullmatch(text) else None)
+def _holds(compared: Comparison, text: str, found: Found) -> bool:
+    return compared.holds(text, float(text) if NUMBER.fullmatch(text) else None, found)

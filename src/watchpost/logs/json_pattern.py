@@ -4,11 +4,17 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 
 import msgspec
 
 from watchpost.errors import Refused
-from watchpost.logs.pattern_values import Comparison, comparison
+from watchpost.logs.pattern_values import Comparison, Found, comparison, search
+
+Condition = Callable[[object, Found], bool]
+"""Whether a JSON value satisfies something, given where regular expressions were found."""
+
+NONE_FOUND: Found = {}
 
 Path = tuple[str | int | None, ...]
 """Steps into a JSON value: a member's name, an element's index, None for every member or element."""
@@ -38,14 +44,20 @@ _TOKEN = re.compile(
 class JsonPattern:
     """A condition over the members of a JSON object; a message that is none never matches."""
 
-    condition: Callable[[object], bool]
+    condition: Condition
     selectors: tuple[str, ...]
-    expressions: int
+    searches: tuple[tuple[Path, str], ...] = ()
+
+    @property
+    def expressions(self) -> int:
+        """How many regular expressions it holds."""
+        return len(self.searches)
 
     def select(self, messages: Sequence[str]) -> list[bool]:
         """Which messages are JSON objects that satisfy the condition."""
-        decoded = map(parse_object, messages)
-        return [each is not None and self.condition(each) for each in decoded]
+        decoded = [parse_object(message) for message in messages]
+        found = self._search(decoded) if self.searches else NONE_FOUND
+        return [each is not None and self.condition(each, found) for each in decoded]
 
     def may_match(self, block: str) -> bool:
         """Whether there is an object at all."""
@@ -59,6 +71,11 @@ class JsonPattern:
     def value(self, message: str, reference: str) -> str | None:
         """The text of the first value that `$.field` selects."""
         return self.field(message, reference)
+
+    def _search(self, decoded: Sequence[object]) -> Found:
+        paths = {path for path, _ in self.searches}
+        values = (value for each in decoded for path in paths for value in resolve(each, path))
+        return search({each for _, each in self.searches}, {scalar_text(value) for value in values})
 
     @staticmethod
     def field(message: str, reference: str) -> str | None:
@@ -158,14 +175,15 @@ class _Parser:
                 raise _malformed(f"unexpected text at {text[at:].strip()[:20]!r}")
             self.tokens.append(found)
             at = found.end()
-        self.at = self.depth = self.expressions = 0
+        self.at = self.depth = 0
         self.selectors: dict[str, None] = {}
+        self.searches: list[tuple[Path, str]] = []
 
     def pattern(self) -> JsonPattern:
         condition = self.either()
         if self.at < len(self.tokens):
             raise _malformed(f"unexpected {self.tokens[self.at][0].strip()!r}")
-        return JsonPattern(condition, tuple(self.selectors), self.expressions)
+        return JsonPattern(condition, tuple(self.selectors), tuple(self.searches))
 
     def next(self) -> re.Match[str]:
         if self.at >= len(self.tokens):
@@ -178,19 +196,27 @@ class _Parser:
         self.at += found
         return found
 
-    def either(self) -> Callable[[object], bool]:
+    def either(self) -> Condition:
         conditions = [self.both()]
         while self.accept("||"):
             conditions.append(self.both())
-        return conditions[0] if len(conditions) == 1 else lambda value: any(each(value) for each in conditions)
+        return (
+            conditions[0]
+            if len(conditions) == 1
+            else lambda value, found: any(each(value, found) for each in conditions)
+        )
 
-    def both(self) -> Callable[[object], bool]:
+    def both(self) -> Condition:
         conditions = [self.single()]
         while self.accept("&&"):
             conditions.append(self.single())
-        return conditions[0] if len(conditions) == 1 else lambda value: all(each(value) for each in conditions)
+        return (
+            conditions[0]
+            if len(conditions) == 1
+            else lambda value, found: all(each(value, found) for each in conditions)
+        )
 
-    def single(self) -> Callable[[object], bool]:
+    def single(self) -> Condition:
         if self.accept("("):
             self.depth += 1
             if self.depth > _DEEPEST:
@@ -210,28 +236,37 @@ class _Parser:
         if token["operator"] is None:
             raise _malformed(f"{selector} is followed by no operator")
         compared = comparison(token["operator"], token["value"])
-        self.expressions += compared.expression is not None
-        return lambda value: any(_holds(compared, found) for found in resolve(value, path))
+        if compared.expression is not None:
+            self.searches.append((path, compared.expression))
+        return lambda value, found: any(_holds(compared, each, found) for each in resolve(value, path))
 
 
-def _state(path: Path, word: str) -> Callable[[object], bool]:
+def _state(path: Path, word: str) -> Condition:
     match word:
         case "NOT EXISTS":
-            return lambda value: next(resolve(value, path), _ABSENT) is _ABSENT
+            return lambda value, _: next(resolve(value, path), _ABSENT) is _ABSENT
         case "EXISTS":
-            return lambda value: next(resolve(value, path), _ABSENT) is not _ABSENT
+            return lambda value, _: next(resolve(value, path), _ABSENT) is not _ABSENT
         case "IS NULL":
-            return lambda value: any(found is None for found in resolve(value, path))
+            return lambda value, _: any(each is None for each in resolve(value, path))
         case _:
             wanted = word == "IS TRUE"
-            return lambda value: any(found is wanted for found in resolve(value, path))
+            return lambda value, _: any(each is wanted for each in resolve(value, path))
 
 
 _ABSENT = object()
 
 
-def _holds(compared: Comparison, found: object) -> bool:
-    if found is None or isinstance(found, (dict, list)):
+def _holds(compared: Comparison, value: object, found: Found) -> bool:
+    if value is None or isinstance(value, (dict, list)):
         return False
-    number = float(found) if isinstance(found, (int, float)) and not isinstance(found, bool) else None
-    return compared.holds(scalar_text(found), number)
+    return compared.holds(scalar_text(value), _number(value), found)
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        return float(value)
+    except OverflowError:  # a whole number of more than 308 digits
+        return inf if value > 0 else -inf

@@ -2,7 +2,7 @@
 
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from watchpost.errors import Refused
@@ -15,6 +15,10 @@ ORDER: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+
+
+Found = Mapping[str, Collection[str]]
+"""For each regular expression, the texts among those at hand in which it is found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +36,29 @@ class Comparison:
     text: str | None = None
     expression: str | None = None
 
-    def holds(self, text: str, number: float | None) -> bool:
+    def holds(self, text: str, number: float | None, found: Found) -> bool:
         """Whether a field of this text, and this number if it is one, satisfies it."""
         if self.operator in ORDER:
             return self.number is not None and number is not None and ORDER[self.operator](number, self.number)
-        return self._equals(text, number) == (self.operator == "=")
+        return self._equals(text, number, found) == (self.operator == "=")
 
-    def _equals(self, text: str, number: float | None) -> bool:
+    def _equals(self, text: str, number: float | None, found: Found) -> bool:
         if self.expression is not None:
-            return pattern_regex.select(self.expression, (text,))[0]
+            return text in found[self.expression]
         if self.number is not None:
             return number == self.number if number is not None else text == self.source
         if self.wildcard is not None:
             return self.wildcard.fullmatch(text) is not None
         return text == self.text
+
+
+def search(expressions: Collection[str], texts: Collection[str]) -> Found:
+    """In which of these texts each regular expression is found: the engine is asked once for all texts."""
+    different = list(set(texts))
+    return {
+        each: {text for text, found in zip(different, pattern_regex.select(each, different), strict=True) if found}
+        for each in expressions
+    }
 
 
 def comparison(operator_: str, source: str) -> Comparison:

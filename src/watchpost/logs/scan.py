@@ -12,7 +12,7 @@ from watchpost.logs.filter_pattern import Pattern
 LATEST = 2**62
 """Later than every timestamp, in epoch milliseconds."""
 
-_BATCH_BYTES = 4 << 20
+_BATCH_BYTES, _BATCH_EVENTS, _BATCH_BLOCKS = 4 << 20, 10_000, 200
 # Bodies that are asked for at once: enough to make a query worth while, little enough to stop early.
 
 
@@ -54,7 +54,7 @@ class Piece:
     """Events in order, and the key up to which everything was seen: it may go on there unless it is the last."""
 
     events: Events
-    seen: EventKey
+    seen: EventKey  # below all events of its instant: numbers of blocks start at 1
     last: bool
 
 
@@ -70,7 +70,7 @@ def ascending(headers: Sequence[Header], load: Load, span: Span) -> Iterator[Pie
         waiting += _loaded(batch, load, span)
         horizon = following[0].first if following else LATEST
         ready, rest = _divided(waiting, horizon, later=False)
-        yield Piece(ready.ordered(), EventKey(horizon, 0, 0).before, not following)
+        yield Piece(ready.ordered(), EventKey(horizon, 0, 0), not following)
         waiting = rest
 
 
@@ -99,13 +99,13 @@ _NOTHING: list[Header] = []
 
 def _batches(headers: Sequence[Header]) -> list[list[Header]]:
     batches: list[list[Header]] = []
-    size = _BATCH_BYTES
+    size = count = 0
     for header in headers:
-        if size >= _BATCH_BYTES or len(batches[-1]) >= 200:
+        if not batches or size >= _BATCH_BYTES or count >= _BATCH_EVENTS or len(batches[-1]) >= _BATCH_BLOCKS:
             batches.append([])
-            size = 0
+            size = count = 0
         batches[-1].append(header)
-        size += header.size
+        size, count = size + header.size, count + header.events
     return batches
 
 

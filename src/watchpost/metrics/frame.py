@@ -205,12 +205,9 @@ class Frame:
             raise InvalidExpression(f"ANOMALY_DETECTION_BAND takes one time series, not {type_name(history)}.")
         whole = Grid.over(earlier, grid.end, period, aligned=False)
         settings = self._settings(self._plan.subject(node))
-        found = anomaly_band(on_grid(history, whole), whole.start, period, settings, deviations)
-        tail = slice(whole.count - grid.count, None)
+        found = anomaly_band(on_grid(history, whole), whole.start, period, settings, deviations, grid.count)
         label = history.label or self._current
-        return Array(
-            (Series(grid, found.lower[tail], f"{label} (low)"), Series(grid, found.upper[tail], f"{label} (high)"))
-        )
+        return Array((Series(grid, found.lower, f"{label} (low)"), Series(grid, found.upper, f"{label} (high)")))
 
     # -----------------------------------------------------------------------------------------------------------------
 

@@ -76,7 +76,10 @@ def series(
     Periods begin at `start` (epoch seconds), whatever the clock says, so windows may slide; an array of exactly one
     series counts as that series. `Refused` if the result is anything else.
     """
-    [watched] = [query.id for query in queries if query.returned]
+    returned = [query.id for query in queries if query.returned]
+    if len(returned) != 1:
+        raise Refused("ValidationError", f"{len(returned)} queries return data; exactly one must, the watched series.")
+    watched = returned[0]
     frame = Frame(plan(queries), fetch, Span(start, end, end, aligned=False), settings, [watched])
     return frame.one(watched).points()
 

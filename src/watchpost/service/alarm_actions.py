@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from watchpost.alarms.mutes import muting
 from watchpost.alarms.notification import message, readable, subject
 from watchpost.alarms.reasons import timestamp
 from watchpost.alarms.records import Alarm, CompositeAlarm, MuteRule, Transition
 from watchpost.errors import Refused
-from watchpost.service.alarm_compositions import Dependants
+from watchpost.service.alarm_compositions import Surroundings
 from watchpost.service.alarm_documents import COMPOSITE_ALARM, METRIC_ALARM, STATE, WITHHELD, Withheld
 from watchpost.stores.sql.alarm_history import HistoryItem, add
 from watchpost.stores.store import Entry, Transaction
-from watchpost.windows import Window
 
 ACTOR = "alarms"
 # DescribeAlarmHistory may answer at most so much of an item's data and summary.
@@ -51,33 +49,30 @@ class Occasion:
 class Actions:
     """Performs the actions of alarms. `base_url` begins the links in messages for people."""
 
-    def __init__(self, topics: Publisher, dependants: Dependants, base_url: str) -> None:
-        self._topics, self._dependants, self._base_url = topics, dependants, base_url
+    def __init__(self, topics: Publisher, base_url: str) -> None:
+        self._topics, self._base_url = topics, base_url
 
-    def run(self, tx: Transaction, alarm: Alarm, occasion: Occasion) -> None:
+    def run(self, tx: Transaction, alarm: Alarm, occasion: Occasion, around: Surroundings) -> None:
         """Perform the actions for the state that was entered, or withhold them while the alarm is muted."""
         arns = alarm.actions.of(occasion.transition.after.value)
         if not alarm.actions.enabled:
             return
-        mute = self.muted_by(tx, alarm.name, occasion.now)
+        mute = around.muted_by(alarm.name, occasion.now)
         if mute is not None:
             self._withhold(tx, alarm, occasion, mute[0])
             return
-        tx.delete(WITHHELD, alarm.name)
+        if around.may_be_muted(alarm.name):
+            tx.delete(WITHHELD, alarm.name)
         for arn in arns:
             self._perform(tx, alarm, arn, occasion)
 
-    def muted_by(self, tx: Transaction, alarm: str, now: datetime) -> tuple[MuteRule, Window] | None:
-        """The rule that mutes the alarm at the instant, with its window."""
-        return muting(self._dependants.mutes(tx), alarm, now)
-
-    def release(self, tx: Transaction, now: datetime) -> None:
+    def release(self, tx: Transaction, now: datetime, around: Surroundings) -> None:
         """Perform what was withheld from alarms that no rule mutes any more.
 
         An alarm that is back in the state it had before the mute has nothing to tell: nobody knew that it had left.
         """
         for name, withheld in tx.scan(WITHHELD):
-            if self.muted_by(tx, name, now) is not None:
+            if around.muted_by(name, now) is not None:
                 continue
             tx.delete(WITHHELD, name)
             alarm, state = alarm_of(tx, name), tx.get(STATE, name)

@@ -128,13 +128,14 @@ class AlarmChanges:
         now = self._clock.now()
 
         def work(tx: Transaction) -> None:
-            alarm = alarm_of(tx, name)
-            if alarm is None:
+            alarm, before = alarm_of(tx, name), tx.get(STATE, name)
+            if alarm is None or before is None:
                 # The service's own answer has no words either.
                 raise Refused("ResourceNotFound", "")
             entry: dict[str, object] = {"state": state, "reason": reason}
             tx.record(Entry(now, "alarm.state-set", alarm.arn, actor, entry))
-            self._transitions.enter(tx, alarm, Judgement(state, reason, reason_data), now)
+            found, around = Judgement(state, reason, reason_data), self._dependants.of(tx)
+            self._transitions.enter(tx, alarm, before, found, now, around)
 
         self._store.write(work)
 
@@ -178,13 +179,13 @@ class AlarmChanges:
         missing = [name for name in wanted if alarm_of(tx, name) is None]
         if missing:
             raise Refused("ValidationError", f"The following alarms do not exist: {', '.join(sorted(set(missing)))}")
-        parents = self._dependants.compositions(tx).parents
+        parents = self._dependants.of(tx).compositions.parents
         for child in children:
             if len(set(parents.get(child, ())) | {alarm.name}) > MOST_PARENTS:
                 raise Refused("LimitExceededFault", f"{child} is part of {MOST_PARENTS} composite alarms already")
 
     def _refuse_needed(self, tx: Transaction, alarms: Mapping[str, Alarm]) -> None:
-        compositions = self._dependants.compositions(tx)
+        compositions = self._dependants.of(tx).compositions
         for name in alarms:
             needing = {*compositions.parents.get(name, ()), *compositions.silenced.get(name, ())} - alarms.keys()
             # A composite alarm that looks at itself is a circle, which blocks its own deletion.

@@ -3,11 +3,14 @@
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
+from watchpost.alarms.mutes import muting
 from watchpost.alarms.records import CompositeAlarm, MuteRule
 from watchpost.alarms.rules import Rule, parse_rule
 from watchpost.service.alarm_documents import COMPOSITE_ALARM, MUTE_RULE
 from watchpost.stores.store import Store, Transaction
+from watchpost.windows import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +58,21 @@ def _ranks(rules: Mapping[str, Rule]) -> dict[str, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Cached:
+class Surroundings:
+    """What hangs on alarms at one moment; the revisions say which moment."""
+
     composite_revision: int
     mute_revision: int
     compositions: Compositions
     mutes: tuple[MuteRule, ...]
+
+    def muted_by(self, alarm: str, now: datetime) -> tuple[MuteRule, Window] | None:
+        """The rule that mutes the alarm at the instant, with its window."""
+        return muting(self.mutes, alarm, now)
+
+    def may_be_muted(self, alarm: str) -> bool:
+        """Whether some rule targets the alarm, now or at another time."""
+        return any(alarm in rule.alarms for rule in self.mutes)
 
 
 class Dependants:
@@ -67,26 +80,19 @@ class Dependants:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._cached: _Cached | None = None
+        self._kept: Surroundings | None = None
 
     def refresh(self) -> None:
         """Read again what changed, from what is committed."""
-        self._cached = self._store.read(self._read)
+        self._kept = self._store.read(self.of)
 
-    def compositions(self, tx: Transaction) -> Compositions:
+    def of(self, tx: Transaction) -> Surroundings:
         """As the transaction sees them."""
-        return self._read(tx).compositions
-
-    def mutes(self, tx: Transaction) -> tuple[MuteRule, ...]:
-        """As the transaction sees them."""
-        return self._read(tx).mutes
-
-    def _read(self, tx: Transaction) -> _Cached:
         # What a writing transaction reads is not kept: it may be undone, and its revision given to another change.
         composite_revision, mute_revision = tx.revision(COMPOSITE_ALARM), tx.revision(MUTE_RULE)
-        kept = self._cached
+        kept = self._kept
         if kept is not None and (kept.composite_revision, kept.mute_revision) == (composite_revision, mute_revision):
             return kept
         compositions = Compositions.of(dict(tx.scan(COMPOSITE_ALARM)))
         mutes = tuple(rule for _, rule in tx.scan(MUTE_RULE))
-        return _Cached(composite_revision, mute_revision, compositions, mutes)
+        return Surroundings(composite_revision, mute_revision, compositions, mutes)

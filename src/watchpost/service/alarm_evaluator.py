@@ -172,6 +172,7 @@ class AlarmEvaluator:
             holder = tx.get(EVALUATOR, THE_EVALUATOR)
             if holder is None or holder.holder != self._holder:
                 return _Moved(before, before, {}, 0)
+            around = self._transitions.surroundings(tx)
             for each in found:
                 state = tx.get(STATE, each.alarm.name)
                 if state is None or state.value != each.before or tx.get(METRIC_ALARM, each.alarm.name) != each.alarm:
@@ -181,7 +182,7 @@ class AlarmEvaluator:
                 if each.judgement is None:
                     tx.put(STATE, each.alarm.name, replace(state, trouble=each.trouble))
                     continue
-                after = self._transitions.enter(tx, each.alarm, each.judgement, tick, tick)
+                after = self._transitions.enter(tx, each.alarm, state, each.judgement, tick, around, tick)
                 states[each.alarm.name] = after.value
                 count += after.value != state.value
             return _Moved(before, tx.revision(STATE), states, count)

@@ -10,6 +10,7 @@ from watchpost.alarms.records import MuteRule
 from watchpost.alarms.requests import Place
 from watchpost.errors import Refused
 from watchpost.service.alarm_actions import Actions
+from watchpost.service.alarm_compositions import Dependants
 from watchpost.service.alarm_documents import MUTE_RULE, TAGS
 from watchpost.service.clock import Clock
 from watchpost.stores.store import Entry, Store, Transaction
@@ -28,8 +29,9 @@ class MutePage:
 class AlarmMutes:
     """The mute rules. A change that ends a mute performs what it withheld."""
 
-    def __init__(self, store: Store, clock: Clock, actions: Actions, place: Place) -> None:
-        self._store, self._clock, self._actions, self._place = store, clock, actions, place
+    def __init__(self, store: Store, clock: Clock, actions: Actions, dependants: Dependants, place: Place) -> None:
+        self._store, self._clock, self._place = store, clock, place
+        self._actions, self._dependants = actions, dependants
 
     def put(self, given: Mapping[str, object], actor: str = "server") -> None:
         """Create or replace a rule, from the members of PutAlarmMuteRule.
@@ -93,4 +95,4 @@ class AlarmMutes:
             "alarms": list(rule.alarms),
         }
         tx.record(Entry(now, kind, rule.arn, actor, data))
-        self._actions.release(tx, now)
+        self._actions.release(tx, now, self._dependants.of(tx))

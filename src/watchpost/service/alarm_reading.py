@@ -106,7 +106,7 @@ class AlarmReading:
 
     def parents(self, name: str) -> frozenset[str]:
         """Names of the composite alarms that look at an alarm."""
-        return self._store.read(lambda tx: frozenset(self._dependants.compositions(tx).parents.get(name, ())))
+        return self._store.read(lambda tx: frozenset(self._dependants.of(tx).compositions.parents.get(name, ())))
 
     def watching(self, question: MetricQuestion) -> list[Described]:
         """The alarms over exactly this metric; not those of metric math."""

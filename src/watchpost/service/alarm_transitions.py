@@ -22,7 +22,7 @@ from watchpost.alarms.records import ALARM, Alarm, AlarmState, CompositeAlarm, J
 from watchpost.alarms.state_changes import SOURCE, STATE_CHANGE, state_change
 from watchpost.events.envelope import Event
 from watchpost.service.alarm_actions import ACTOR, Actions, Occasion, alarm_of, note
-from watchpost.service.alarm_compositions import Compositions, Dependants
+from watchpost.service.alarm_compositions import Dependants, Surroundings
 from watchpost.service.alarm_documents import HELD, STATE, Held
 from watchpost.stores.store import Entry, Transaction
 from watchpost.windows import Window
@@ -40,13 +40,13 @@ class _Wave:
     """What one cause has moved so far: changed alarms by name, and composite alarms still to be looked at, by rank."""
 
     at: datetime
-    compositions: Compositions
+    around: Surroundings
     changed: dict[str, Child] = field(default_factory=dict)
     waiting: list[tuple[int, str]] = field(default_factory=list)
 
     def await_parents(self, name: str) -> None:
-        for parent in self.compositions.parents.get(name, ()):
-            rank = self.compositions.rank.get(parent)
+        for parent in self.around.compositions.parents.get(name, ()):
+            rank = self.around.compositions.rank.get(parent)
             if rank is not None and (rank, parent) not in self.waiting:
                 heappush(self.waiting, (rank, parent))
 
@@ -57,26 +57,36 @@ class Transitions:
     def __init__(self, actions: Actions, events: EventSink, dependants: Dependants, new_id: Callable[[], str]) -> None:
         self._actions, self._events, self._dependants, self._new_id = actions, events, dependants, new_id
 
+    def surroundings(self, tx: Transaction) -> Surroundings:
+        """What hangs on alarms, as the transaction sees it: read once for many transitions."""
+        return self._dependants.of(tx)
+
     def enter(
-        self, tx: Transaction, alarm: Alarm, found: Judgement, at: datetime, tick: datetime | None = None
+        self,
+        tx: Transaction,
+        alarm: Alarm,
+        before: AlarmState,
+        found: Judgement,
+        at: datetime,
+        around: Surroundings,
+        tick: datetime | None = None,
     ) -> AlarmState:
         """Put the alarm into the state that was found, with all that follows; its state afterwards.
 
-        `tick` is the evaluation that found it; the same tick again changes nothing.
+        `before` is its state as the transaction sees it. `tick` is the evaluation that found the new one; the same tick
+        again changes nothing.
         """
-        before = tx.get(STATE, alarm.name)
-        assert before is not None
         if tick is not None and before.tick is not None and tick <= before.tick:
             return before
-        wave = _Wave(at, self._dependants.compositions(tx))
+        wave = _Wave(at, around)
         after = self._move(tx, wave, alarm, before, found, tick)
         self._settle_wave(tx, wave)
         return after
 
     def evaluate_composite(self, tx: Transaction, alarm: CompositeAlarm, now: datetime, *, created: bool) -> None:
         """Judge a composite alarm whose configuration is new."""
-        wave = _Wave(now, self._dependants.compositions(tx))
-        if alarm.name in wave.compositions.rank:
+        wave = _Wave(now, self._dependants.of(tx))
+        if alarm.name in wave.around.compositions.rank:
             self._judge_composite(tx, wave, alarm.name, (), created=created)
             self._settle_wave(tx, wave)
 
@@ -86,17 +96,18 @@ class Transitions:
         if state is not None:
             in_alarm = alarm.suppressor is not None and self._value(tx, alarm.suppressor) == ALARM
             step = suppression.suppressor_replaced(state.suppression, suppressor_in_alarm=in_alarm)
-            self._suppress(tx, alarm, step, now)
+            self._suppress(tx, alarm, step, now, self._dependants.of(tx))
 
     def settle(self, tx: Transaction, now: datetime) -> None:
         """End the waits and extensions that are over, and perform what mute rules no longer withhold."""
+        around = self._dependants.of(tx)
         for name, held in tx.scan(HELD):
             alarm, state = alarm_of(tx, name), tx.get(STATE, name)
             if not isinstance(alarm, CompositeAlarm) or state is None:
                 tx.delete(HELD, name)
             elif held.until is not None and held.until <= now:
-                self._suppress(tx, alarm, suppression.time_passed(state.suppression, now), now)
-        self._actions.release(tx, now)
+                self._suppress(tx, alarm, suppression.time_passed(state.suppression, now), now, around)
+        self._actions.release(tx, now, around)
 
     # --- one alarm --------------------------------------------------------------------------------------------------
 
@@ -127,10 +138,11 @@ class Transitions:
         after = replace(after, suppression=step.after)
         tx.put(STATE, alarm.name, after)
         occasion = Occasion(Transition(wave.at, before, after), wave.at)
-        self._tell(tx, alarm, occasion)
+        self._tell(tx, alarm, occasion, wave.around)
         if step.act:
-            tx.delete(HELD, alarm.name)
-            self._actions.run(tx, alarm, occasion)
+            if isinstance(alarm, CompositeAlarm):
+                tx.delete(HELD, alarm.name)
+            self._actions.run(tx, alarm, occasion, wave.around)
         else:
             tx.put(HELD, alarm.name, Held(occasion.transition, step.after.until))
         wave.changed[alarm.name] = (alarm.arn, after)
@@ -144,10 +156,10 @@ class Transitions:
         in_alarm = self._value(tx, alarm.suppressor) == ALARM
         return suppression.composite_changed(at, suppressor_in_alarm=in_alarm, wait=timedelta(seconds=alarm.wait or 0))
 
-    def _tell(self, tx: Transaction, alarm: Alarm, occasion: Occasion) -> None:
+    def _tell(self, tx: Transaction, alarm: Alarm, occasion: Occasion, around: Surroundings) -> None:
         """History, journal and event of a transition."""
         before, after = occasion.transition.before, occasion.transition.after
-        mute = self._actions.muted_by(tx, alarm.name, occasion.now) if alarm.actions.enabled else None
+        mute = around.muted_by(alarm.name, occasion.now) if alarm.actions.enabled else None
         data = {"version": "1.0", "oldState": _in_history(before), "newState": _in_history(after)}
         summary = f"Alarm updated from {before.value} to {after.value}"
         note(tx, alarm, occasion.now, "StateUpdate", summary, data)
@@ -166,17 +178,17 @@ class Transitions:
         """Judge what hangs on the changed alarms, children before parents, so that nobody is judged on half a truth."""
         while wave.waiting:
             _, name = heappop(wave.waiting)
-            rule = wave.compositions.rules[name]
+            rule = wave.around.compositions.rules[name]
             children = [wave.changed[child] for child in rule.children if child in wave.changed]
             self._judge_composite(tx, wave, name, children, created=False)
 
     def _judge_composite(
         self, tx: Transaction, wave: _Wave, name: str, children: Sequence[Child], *, created: bool
     ) -> None:
-        alarm, before = wave.compositions.alarms[name], tx.get(STATE, name)
+        alarm, before = wave.around.compositions.alarms[name], tx.get(STATE, name)
         if before is None:
             return
-        value = wave.compositions.rules[name].state(lambda child: self._value(tx, child))
+        value = wave.around.compositions.rules[name].state(lambda child: self._value(tx, child))
         if value == before.value:
             return
         if children:
@@ -192,8 +204,8 @@ class Transitions:
         """A suppressor entered or left ALARM."""
         if (before == ALARM) == (after == ALARM):
             return
-        for silenced in wave.compositions.silenced.get(name, ()):
-            alarm, state = wave.compositions.alarms[silenced], tx.get(STATE, silenced)
+        for silenced in wave.around.compositions.silenced.get(name, ()):
+            alarm, state = wave.around.compositions.alarms[silenced], tx.get(STATE, silenced)
             if state is None:
                 continue
             if after == ALARM:
@@ -201,9 +213,11 @@ class Transitions:
             else:
                 extension = timedelta(seconds=alarm.extension or 0)
                 step = suppression.suppressor_left_alarm(state.suppression, wave.at, extension=extension)
-            self._suppress(tx, alarm, step, wave.at)
+            self._suppress(tx, alarm, step, wave.at, wave.around)
 
-    def _suppress(self, tx: Transaction, alarm: CompositeAlarm, step: suppression.Step, now: datetime) -> None:
+    def _suppress(
+        self, tx: Transaction, alarm: CompositeAlarm, step: suppression.Step, now: datetime, around: Surroundings
+    ) -> None:
         state, held = tx.get(STATE, alarm.name), tx.get(HELD, alarm.name)
         assert state is not None
         transition = held.transition if held is not None else None
@@ -213,7 +227,7 @@ class Transitions:
         else:
             tx.delete(HELD, alarm.name)
         if step.act and transition is not None:
-            self._actions.run(tx, alarm, Occasion(transition, now))
+            self._actions.run(tx, alarm, Occasion(transition, now), around)
 
     def _value(self, tx: Transaction, name: str) -> State | None:
         state = tx.get(STATE, name)

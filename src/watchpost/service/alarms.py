@@ -52,13 +52,13 @@ class Alarms:
         evaluated: Callable[[float, float], None] = _untold,
     ) -> None:
         place, dependants = Place(configuration.region, configuration.account), Dependants(store)
-        actions = Actions(topics, dependants, configuration.base_url)
+        actions = Actions(topics, configuration.base_url)
         transitions = Transitions(actions, events, dependants, new_id)
         fetch: Fetch = metrics
         evaluation = Evaluation(metrics, settings, lambda: Prefetch(fetch))
         roster = RosterKeeper(store, metrics)
         self.changes = AlarmChanges(store, clock, transitions, dependants, events, place, new_id)
-        self.mutes = AlarmMutes(store, clock, actions, place)
+        self.mutes = AlarmMutes(store, clock, actions, dependants, place)
         self.tags = AlarmTags(store, clock)
         self.reading = AlarmReading(store, dependants)
         self.evaluator = AlarmEvaluator(store, clock, transitions, evaluation, roster, dependants, holder, evaluated)

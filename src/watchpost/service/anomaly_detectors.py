@@ -5,7 +5,7 @@ settings and nothing else, and every metric has a band without one.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Literal
 
@@ -14,7 +14,7 @@ import numpy as np
 from watchpost.documents import Kind
 from watchpost.errors import Refused
 from watchpost.metrics.anomaly import HISTORY, BandSettings, anomaly_band
-from watchpost.metrics.expressions.syntax import Name
+from watchpost.metrics.expressions.syntax import Name, text
 from watchpost.metrics.expressions.values import Grid, from_points
 from watchpost.metrics.identity import MetricStat
 from watchpost.metrics.plan import Query, plan, subject_of
@@ -95,14 +95,16 @@ class AnomalyDetectors:
         self._store.write(work)
         return _id(key)
 
-    def within(self, tx: Transaction, detector: Detector, actor: str) -> None:
-        """Make the detector in a transaction of the caller, unless there is one: a band alarm makes its model."""
-        if tx.get(DETECTOR, detector.subject) is None:
-            tx.put(DETECTOR, detector.subject, detector)
-            entry = Entry(
-                self._clock.now(), "anomaly-detector.put", self._arn(detector.subject), actor, _told(detector)
-            )
-            tx.record(entry)
+    def ensure(self, tx: Transaction, queries: Sequence[Query], band: str, actor: str) -> None:
+        """Make a detector for a band of an alarm's queries, in the transaction of the caller, unless there is one.
+
+        Args: band: the id of the band, an alarm's ThresholdMetricId; nothing happens if it is none.
+        """
+        for detector in _detectors(queries, band):
+            key = detector.subject
+            if tx.get(DETECTOR, key) is None:
+                tx.put(DETECTOR, key, detector)
+                tx.record(Entry(self._clock.now(), "anomaly-detector.put", self._arn(key), actor, _told(detector)))
 
     def delete(self, subject: str, actor: str) -> None:
         """Forget the detector of a subject; its band is then learned the default way.
@@ -154,6 +156,22 @@ class AnomalyDetectors:
 
     def _arn(self, key: str) -> str:
         return f"arn:aws:cloudwatch:{self._region}:{self._account}:anomaly-detector:{_id(key)}"
+
+
+def _detectors(queries: Sequence[Query], band: str) -> list[Detector]:
+    """What the bands of a query are taken of, each as a detector with nothing said about it."""
+    planned = plan(queries)
+    made: list[Detector] = []
+    for node in planned.read[band].banded if band in planned.read else ():
+        metric = planned.queries[node.name].stat if isinstance(node, Name) else None
+        if metric is not None:
+            made.append(Detector(metric, (), _DEFAULTS))
+            continue
+        below = planned.needed(planned.mentioned(node))
+        kept = tuple(replace(planned.queries[each], returned=False) for each in below)
+        watched = Query(f"band_{len(below)}", expression=text(node))
+        made.append(Detector(None, (*kept, watched), _DEFAULTS))
+    return made
 
 
 def _only(detector: Detector) -> Query:

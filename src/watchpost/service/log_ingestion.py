@@ -150,16 +150,15 @@ def write(
 
 def _messages(ingestion: Ingestion, delivery: Delivery, block: int, account: str) -> list[str]:
     """The JSON messages, each small enough for a topic, that bring the events to a subscriber."""
-    pages: list[list[dict[str, object]]] = [[]]
-    size = 0
+    pages: list[list[msgspec.Raw]] = [[]]
+    room = _LARGEST_MESSAGE
     for place in delivery.places:
-        key = EventKey(ingestion.timestamps[place], block, place)
-        message = ingestion.messages[place]
-        size += len(message.encode()) + 150
-        if size > _LARGEST_MESSAGE and pages[-1]:
+        event = _encoded(EventKey(ingestion.timestamps[place], block, place), ingestion.messages[place])
+        if len(event) > room and pages[-1]:
             pages.append([])
-            size = len(message.encode()) + 150
-        pages[-1].append({"id": key.text(), "timestamp": key.timestamp, "message": message})
+            room = _LARGEST_MESSAGE
+        pages[-1].append(msgspec.Raw(event))
+        room -= len(event) + 1
     frame = {
         "messageType": "DATA_MESSAGE",
         "owner": account,
@@ -168,3 +167,12 @@ def _messages(ingestion: Ingestion, delivery: Delivery, block: int, account: str
         "subscriptionFilters": [delivery.subscription.name],
     }
     return [msgspec.json.encode({**frame, "logEvents": page}).decode() for page in pages]
+
+
+def _encoded(key: EventKey, message: str) -> bytes:
+    """One event as JSON; a message that no topic takes is cut."""
+    event = msgspec.json.encode({"id": key.text(), "timestamp": key.timestamp, "message": message})
+    if len(event) <= _LARGEST_MESSAGE:
+        return event
+    # A character takes at most six bytes of JSON.
+    return _encoded(key, message[: min(_LARGEST_MESSAGE // 7, len(message) - 1)] + "…")

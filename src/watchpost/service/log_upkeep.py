@@ -10,13 +10,15 @@ from watchpost.logs.metric_filter import MetricFilter, default_datum
 from watchpost.service.log_documents import LOG_GROUP
 from watchpost.service.log_ingestion import MetricSink
 from watchpost.stores.sql import log_events
-from watchpost.stores.sql.log_events import NewBlock
+from watchpost.stores.sql.log_events import NewBlock, Small
 from watchpost.stores.store import Store, Transaction
 
 # A block of so many events is as good as a larger one; so many smaller ones are worth merging, and at most so many
 # at once, so that no transaction carries much.
-_FULL = 5000
+_SMALL = Small(events=5000, size=256 * 1024)
 _MANY, _MOST = 40, 400
+_LARGEST = 1024 * 1024
+# Stored bytes that are merged at once: compressed, so the events may take some dozen times that in memory.
 _MINUTES_KEPT = 15 * 86400
 
 
@@ -57,7 +59,7 @@ class LogUpkeep:
 
     def merge(self, most_streams: int = 20) -> int:
         """Merge the small blocks of streams that have many; how many blocks went."""
-        streams = self._store.read(lambda tx: log_events.crowded(tx.connection, _FULL, _MANY, most_streams))
+        streams = self._store.read(lambda tx: log_events.crowded(tx.connection, _SMALL, _MANY, most_streams))
         return sum(self._merge(group, stream) for group, stream in streams)
 
     def expire(self, now: datetime) -> int:
@@ -72,19 +74,19 @@ class LogUpkeep:
     def _merge(self, group: str, stream: str) -> int:
         def read(tx: Transaction) -> tuple[list[int], NewBlock] | None:
             # Neighbours in time, so that merged blocks overlap little; packed here, outside of what writes wait for.
-            headers = log_events.small_headers(tx.connection, group, stream, _FULL, _MOST)
-            chosen, total = [], 0
+            headers = log_events.small_headers(tx.connection, group, stream, _SMALL, _MOST)
+            chosen, count, size = [], 0, 0
             for header in headers:
-                if total >= _FULL:
+                if count >= _SMALL.events or size >= _LARGEST:
                     break
                 chosen.append(header)
-                total += header.events
+                count, size = count + header.events, size + header.size
             if len(chosen) < 2:
                 return None
             numbers = [header.id for header in chosen]
             bodies = log_events.bodies(tx.connection, numbers)
             events = concatenated([unpack(bodies[number], number, stream) for number in numbers]).ordered()
-            size = sum(len(message.encode()) for message in events.messages) + OVERHEAD * len(events)
+            counted = sum(len(message.encode()) for message in events.messages) + OVERHEAD * len(events)
             return numbers, NewBlock(
                 group,
                 stream,
@@ -92,7 +94,7 @@ class LogUpkeep:
                 int(events.timestamps[-1]),
                 int(np.max(events.ingested)),
                 len(events),
-                size,
+                counted,
                 repack(events),
             )
 

@@ -67,9 +67,10 @@ def fresh(fake) -> None:
     fake.answer = {}
 
 
-@pytest.fixture(params=PROTOCOLS)
+@pytest.fixture(params=PROTOCOLS, scope="module")
 def cloudwatch(request, server, url):
-    return client(server, url, "cloudwatch", request.param)
+    """A client that tries once, for each protocol."""
+    return client(server, url, "cloudwatch", request.param, retries={"max_attempts": 0})
 
 
 @pytest.mark.parametrize("count", [1, 300])
@@ -118,10 +119,8 @@ FAULTS = [
 STATE = {"AlarmName": "a", "StateValue": "OK", "StateReason": "r"}
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize(("shape", "code", "status"), FAULTS)
-def test_a_refusal_becomes_its_modelled_class(server, url, fake, protocol, shape, code, status) -> None:
-    cloudwatch = client(server, url, "cloudwatch", protocol, retries={"max_attempts": 0})
+def test_a_refusal_becomes_its_modelled_class(cloudwatch, fake, shape, code, status) -> None:
     fake.answer = Refused(shape, "why <not>")
     with pytest.raises(cloudwatch.exceptions.from_code(code)) as raised:
         cloudwatch.set_alarm_state(**STATE)
@@ -146,10 +145,10 @@ def test_a_broken_constraint_arrives_as_a_validation_error(cloudwatch) -> None:
     assert "Member must satisfy enum value set: [INSUFFICIENT_DATA, ALARM, OK]" in str(raised.value)
 
 
-@pytest.mark.parametrize("mode", ["legacy", "standard", "adaptive"])
-def test_an_operation_we_do_not_have_is_not_tried_again(server, url, mode, quiet_log) -> None:
-    for protocol in PROTOCOLS:
-        cloudwatch = client(server, url, "cloudwatch", protocol, retries={"mode": mode, "max_attempts": 4})
+@pytest.mark.parametrize(("mode", "protocol"), list(zip(["legacy", "standard", "adaptive"], PROTOCOLS, strict=True)))
+def test_an_operation_we_do_not_have_is_not_tried_again(server, url, mode, protocol) -> None:
+    cloudwatch = client(server, url, "cloudwatch", protocol, retries={"mode": mode, "max_attempts": 4})
+    for _ in range(2):
         with pytest.raises(ClientError) as raised:
             cloudwatch.list_dashboards()
         assert raised.value.response["Error"]["Code"] == "NotImplemented"
@@ -157,8 +156,7 @@ def test_an_operation_we_do_not_have_is_not_tried_again(server, url, mode, quiet
         assert raised.value.response["ResponseMetadata"]["RetryAttempts"] == 0
 
 
-def test_a_database_that_cannot_be_used_is_a_failure_to_try_again(server, url, fake) -> None:
-    cloudwatch = client(server, url, "cloudwatch", retries={"max_attempts": 0})
+def test_a_database_that_cannot_be_used_is_a_failure_to_try_again(cloudwatch, fake) -> None:
     fake.answer = StoreUnavailable("sqlite:///x", "is locked", "Wait")
     with pytest.raises(ClientError) as raised:
         cloudwatch.set_alarm_state(**STATE)

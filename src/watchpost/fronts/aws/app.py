@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
-from functools import partial
 from typing import Any
 
 import anyio
@@ -14,7 +13,6 @@ from watchpost.fronts.aws.dispatch import Dispatch, too_large
 from watchpost.fronts.aws.services import Services, installed
 from watchpost.fronts.aws.wire import Request, Response
 from watchpost.service.server import Server
-from watchpost.service.signing import CERTIFICATE_PREFIX
 
 # ASGI's own words for its three arguments; the messages are free-form by its specification.
 Message = MutableMapping[str, Any]
@@ -27,7 +25,6 @@ _THREADS = 64
 _DRAINED = 64 * 1024 * 1024
 _IDLE_SECONDS = 30.0
 _WHOLE_SECONDS = 300.0
-_CERTIFICATES = f"/sns/{CERTIFICATE_PREFIX}"
 
 
 def application(server: Server, services: Services | None = None, idle_seconds: float = _IDLE_SECONDS) -> "Application":
@@ -70,7 +67,7 @@ class Application:
             response = await anyio.to_thread.run_sync(
                 self._dispatch.respond, request, scope["scheme"], limiter=self._threads
             )
-        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers.items()]
+        headers = [(name.encode("latin-1"), _line(value)) for name, value in response.headers.items()]
         headers.append((b"content-length", str(len(response.body)).encode()))
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if head.method == "HEAD" else response.body})
@@ -100,20 +97,6 @@ class Application:
         except TimeoutError:
             wait = f"{self._idle:g} seconds"
             return Refused("RequestTimeout", f"The request's body of {head.path[:100]!r} stood still for {wait}.")
-
-    def _page(self, head: Request) -> Callable[[], Response] | None:
-        if head.method not in {"GET", "HEAD"}:
-            return None
-        if head.path.startswith(_CERTIFICATES):
-            return partial(self._certificate, head.path.removeprefix("/sns/"))
-        return self._pages.get(head.path)
-
-    def _certificate(self, name: str) -> Response:
-        """The certificate by which receivers of messages verify their signature."""
-        found = self._server.topics.certificate(name)
-        if found is None:
-            return Response(404, {"content-type": "text/plain"}, b"There is no such certificate.")
-        return Response(200, {"content-type": "application/x-pem-file"}, found)
 
     def _page(self, head: Request) -> Callable[[], Response] | None:
         """What answers at a path that is not AWS's; open to all, so nothing of it tells more than that we run."""
@@ -150,6 +133,11 @@ def _shown(page: Callable[[], Response]) -> Response:
         return page()
     except StoreUnavailable:
         return Response(503, {"content-type": "text/plain"}, b"The server's database cannot be used now.\n")
+
+
+def _line(value: str) -> bytes:
+    """A header's value as bytes; what would end the line, or is no letter of HTTP's, is replaced."""
+    return value.replace("\r", " ").replace("\n", " ").encode("latin-1", "replace")
 
 
 def _head(scope: Message) -> Request:

@@ -5,9 +5,10 @@ Value 'x' at 'stateValue' failed to satisfy constraint: Member must …`.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sized
+from collections.abc import Callable, Mapping, Sequence, Sized
 from datetime import datetime
 from functools import cache
+from math import inf
 
 from watchpost.errors import Refused
 from watchpost.fronts.aws.model import OperationModel, ServiceModel, Shape
@@ -18,8 +19,8 @@ from watchpost.fronts.aws.patterns import compiled
 Place = tuple["Place", str] | None
 # Appends a sentence for each constraint the value breaks.
 Check = Callable[[object, Place, list[str]], None]
-# The constraints a single value breaks.
-Rule = Callable[[object], list[str]]
+# The constraints a single value breaks; nearly always none, which costs nothing to say.
+Rule = Callable[[object], Sequence[str]]
 
 _TOLD = 20
 _SHOWN = 1000
@@ -68,7 +69,7 @@ class Validator:
         union = tuple(shape.members) if shape.definition.union else ()
 
         def check(value: object, place: Place, problems: list[str]) -> None:
-            assert isinstance(value, Mapping)
+            assert isinstance(value, dict)
             for name in required:
                 if name not in value:
                     at = _path((place, name))
@@ -101,7 +102,7 @@ class Validator:
 
         def check(value: object, place: Place, problems: list[str]) -> None:
             assert isinstance(value, list | tuple)
-            broken = length(value) if length else []
+            broken = length(value) if length else ()
             problems += [_sentence(value, place, constraint) for constraint in broken]
             if rule is not None and any(rule(item) for item in value):
                 constraint = f"Member must satisfy constraint: [{', '.join(_constraints(shape.member))}]"
@@ -120,8 +121,8 @@ class Validator:
             return None
 
         def check(value: object, place: Place, problems: list[str]) -> None:
-            assert isinstance(value, Mapping)
-            broken = length(value) if length else []
+            assert isinstance(value, dict)
+            broken = length(value) if length else ()
             problems += [_sentence(value, place, constraint) for constraint in broken]
             for what, rule, part, items in (
                 ("keys", key_rule, shape.key, value.keys()),
@@ -179,22 +180,21 @@ def _rule(shape: Shape) -> Rule | None:
 
 def _text(shape: Shape) -> Rule | None:
     definition = shape.definition
-    values = frozenset(definition.enum)
-    length = _length(shape)
-    pattern = _pattern(definition.pattern) if definition.pattern and not values else None
-    if not values and length is None and pattern is None:
+    if definition.enum:
+        values, told = frozenset(definition.enum), (_enum(shape),)
+        return lambda value: () if value in values else told
+    low, high = definition.min or 0, definition.max if definition.max is not None else inf
+    pattern = _pattern(definition.pattern) if definition.pattern else None
+    if low <= 0 and high == inf and pattern is None:
         return None
-    enum, regex = _enum(shape), _regex(shape)
+    at_least, at_most, regex = (_at_least(shape),), (_at_most(shape),), (_regex(shape),)
 
-    def rule(value: object) -> list[str]:
+    def rule(value: object) -> Sequence[str]:
         assert isinstance(value, str)
-        if values:
-            return [] if value in values else [enum]
-        broken = length(value) if length else []
-        # A value that is too long is not matched: some patterns take very long over very long texts.
-        if pattern is not None and not broken and not pattern.fullmatch(value):
-            broken.append(regex)
-        return broken
+        if not low <= len(value) <= high:
+            # Not matched: some patterns take long over a long text, and the length is told already.
+            return at_least if len(value) < low else at_most
+        return () if pattern is None or pattern.fullmatch(value) else regex
 
     return rule
 
@@ -205,24 +205,24 @@ def _length(shape: Shape) -> Rule | None:
         return None
     at_least, at_most = _at_least(shape), _at_most(shape)
 
-    def rule(value: object) -> list[str]:
+    def rule(value: object) -> Sequence[str]:
         assert isinstance(value, Sized)
         length = len(value)
         if length < low:
             return [at_least]
-        return [at_most] if high is not None and length > high else []
+        return [at_most] if high is not None and length > high else ()
 
     return rule
 
 
 def _range(low: float | None, high: float | None) -> Rule:
-    def rule(value: object) -> list[str]:
+    def rule(value: object) -> Sequence[str]:
         assert isinstance(value, int | float)
         if low is not None and value < low:
             return [f"Member must have value greater than or equal to {low:.15g}"]
         if high is not None and value > high:
             return [f"Member must have value less than or equal to {high:.15g}"]
-        return []
+        return ()
 
     return rule
 
@@ -242,12 +242,12 @@ def _constraints(shape: Shape) -> list[str]:
         *(
             [f"Member must have value less than or equal to {definition.max:.15g}"]
             if definition.max is not None
-            else []
+            else ()
         ),
         *(
             [f"Member must have value greater than or equal to {definition.min:.15g}"]
             if definition.min is not None
-            else []
+            else ()
         ),
     ]
 

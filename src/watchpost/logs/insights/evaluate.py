@@ -109,10 +109,8 @@ def check(query: Query) -> None:
     Raises: Refused MalformedQueryException.
     """
     rowwise, rest = _divided(query.commands)
-    event = Events(
-        np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros(1, np.int64), [""], ["{}"]
-    )
-    table = table_of(Chunk("", event), _names(query))
+    zero = np.zeros(1, np.int64)
+    table = table_of(Chunk("", Events(zero, zero, zero, zero, [""], ["{}"])), _names(query))
     for command in (*rowwise, *_completed(rest, MOST_ROWS)):
         if isinstance(command, Filter):
             evaluate(command.condition, table, 0.0)  # it may keep nothing, and then nothing after it would be tried

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     Connection,
     Index,
     Integer,
@@ -94,6 +95,14 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
+class Small:
+    """What counts as a small block: fewer events than this in fewer stored bytes than this."""
+
+    events: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Minute:
     """A minute (epoch seconds) of a metric filter in which no event matched."""
 
@@ -132,9 +141,9 @@ def headers(
     return [Header(*row) for row in connection.execute(query, {"of_group": group})]
 
 
-def small_headers(connection: Connection, group: str, stream: str, fewer: int, limit: int) -> list[Header]:
-    """The oldest blocks of a stream with fewer events than that."""
-    query = _HEADER.where(_OF_GROUP, _OF_STREAM, _B.events < fewer).order_by(_B.first_time, _B.id).limit(limit)
+def small_headers(connection: Connection, group: str, stream: str, small: Small, limit: int) -> list[Header]:
+    """The oldest blocks of a stream that are small."""
+    query = _HEADER.where(_OF_GROUP, _OF_STREAM, *_is(small)).order_by(_B.first_time, _B.id).limit(limit)
     return [Header(*row) for row in connection.execute(query, {"of_group": group, "of_stream": stream})]
 
 
@@ -144,10 +153,14 @@ def bodies(connection: Connection, blocks: Sequence[int]) -> dict[int, bytes]:
     return {row[0]: bytes(row[1]) for row in rows}
 
 
-def crowded(connection: Connection, fewer: int, least: int, limit: int) -> list[tuple[str, str]]:
-    """(group, stream) that have at least so many blocks with fewer events than that."""
+def _is(small: Small) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return _B.events < small.events, _B.size < small.size
+
+
+def crowded(connection: Connection, small: Small, least: int, limit: int) -> list[tuple[str, str]]:
+    """(group, stream) that have at least so many small blocks."""
     counted = func.count()
-    query = select(_B.log_group, _B.log_stream).where(_B.events < fewer).group_by(_B.log_group, _B.log_stream)
+    query = select(_B.log_group, _B.log_stream).where(*_is(small)).group_by(_B.log_group, _B.log_stream)
     rows = connection.execute(query.having(counted >= least).order_by(counted.desc()).limit(limit))
     return [(row[0], row[1]) for row in rows]
 

@@ -32,7 +32,7 @@ def get_metric_data(server: "Server", call: Call) -> Members:
         start=given["StartTime"],
         end=given["EndTime"],
         descending=given.get("ScanBy", "TimestampDescending") == "TimestampDescending",
-        most=given.get("MaxDatapoints") or MOST_DATAPOINTS,
+        most=given.get("MaxDatapoints", MOST_DATAPOINTS),
         token=given.get("NextToken"),
         offset=parse_offset((given.get("LabelOptions") or {}).get("Timezone") or "+0000"),
     )

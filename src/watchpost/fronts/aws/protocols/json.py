@@ -148,6 +148,8 @@ class Json:
 
 def namespace(service: ServiceModel, fault: Fault) -> str:
     """What stands before an error's name in `__type` (`com.amazonaws.cloudwatch.v2010_08_01#`)."""
+    if fault.kind == "ValidationException" and service.query_compatible:
+        return "com.amazon.coral.validate#"
     if fault.shape is None:
-        return "com.amazon.coral.service#" if fault.kind != "ValidationException" else "com.amazon.coral.validate#"
+        return "com.amazon.coral.service#"
     return f"com.amazonaws.{service.name.replace('-', '')}.v{service.api_version.replace('-', '_')}#"

@@ -1,0 +1,60 @@
+"""What a processing job's own process is told, and where things lie for it.
+
+The process sees the folders a container of the service would see, below a root of its own: container path
+`/opt/ml/processing/output` is `<root>/opt/ml/processing/output`. What it is to do stands in the environment variables
+of the container contract (10.1), so that our programs and users' commands are driven alike.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+CONTAINER = "/opt/ml/"
+MESSAGE = "/opt/ml/output/message"
+METRICS = "/opt/ml/output/metrics/cloudwatch"
+REQUEST = "/opt/ml/config/processingjobconfig.json"
+SPEC = "spec.json"
+
+Program = Literal["analyzer", "clarify", "merger", "monitor"]
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """One run.
+
+    program: which of ours; `monitor` is a member of `watchpost.monitors`, named by `monitor`. environment: the
+    container's. uris: what lies in a container folder or file, as URIs, for names in reports. exact: the window begins
+    or ends within an hour, so records are chosen by their own times. model: a model file or the URL of a model, for
+    what has to ask it. memory_bytes: of address space; None is no limit.
+    """
+
+    program: Program
+    environment: dict[str, str]
+    uris: dict[str, str] = field(default_factory=dict)
+    exact: bool = False
+    model: str | None = None
+    monitor: str | None = None
+    memory_bytes: int | None = None
+
+
+def local(root: Path, container_path: str) -> Path:
+    """Where a container's path lies.
+
+    Raises: ValueError: it leads out of the container's folders.
+    """
+    path = Path(container_path)
+    if not container_path.startswith(CONTAINER) or ".." in path.parts:
+        raise ValueError(f"{container_path!r} is no path below {CONTAINER}")
+    return root / path.relative_to("/")
+
+
+def write_spec(root: Path, spec: Spec) -> None:
+    """Leave the spec for the process."""
+    (root / SPEC).write_bytes(msgspec.json.encode(spec))
+
+
+def read_spec(root: Path) -> Spec:
+    """The spec that was left."""
+    return msgspec.json.decode((root / SPEC).read_bytes(), type=Spec)

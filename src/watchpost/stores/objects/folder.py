@@ -1,0 +1,436 @@
+"""Objects as plain files: `s3://bucket/key` is the file `key` in the folder `bucket`, for everybody to see and read.
+
+`names` says which keys have another name. Files that others put there are objects too. Beside the buckets lie `.meta`
+(content types, metadata, checksums: `sidecars`) and `.uploads` (what is being written).
+"""
+
+import contextlib
+import glob
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from threading import Lock
+from typing import IO
+
+from watchpost.errors import Refused
+from watchpost.stores.objects import files, sidecars
+from watchpost.stores.objects.names import beside, path_of
+from watchpost.stores.objects.objects import (
+    ANYTHING,
+    NOTHING,
+    About,
+    Body,
+    BucketInfo,
+    Condition,
+    ObjectInfo,
+    bucket_and_key,
+    check_bucket,
+    check_key,
+    no_such_bucket,
+    no_such_key,
+)
+from watchpost.stores.objects.walk import KeyWalk, Listings
+
+# Names that no part of a key has.
+_SIDECAR = "%!"
+_MARK = "%bucket"
+# How often somebody else may take a folder away, or put one in the way, between two steps of a write.
+_ATTEMPTS = 20
+
+
+class FolderObjects:
+    """A store in a folder of this machine, for one process to write; see `Objects`."""
+
+    def __init__(self, root: Path) -> None:
+        self._root, self._meta, self._fresh = root, root / ".meta", root / ".uploads" / "writing"
+        for folder in (root, self._meta, root / ".uploads"):
+            folder.mkdir(parents=True, exist_ok=True)
+        # What a crash left half written.
+        shutil.rmtree(self._fresh, ignore_errors=True)
+        self._fresh.mkdir()
+        self._listings = Listings(root / ".uploads" / "clock")
+        self._locks = tuple(Lock() for _ in range(64))
+
+    # --- objects ---
+
+    def put(
+        self,
+        bucket: str,
+        key: str,
+        body: Body,
+        *,
+        content_type: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        about: About = NOTHING,
+        condition: Condition = ANYTHING,
+    ) -> ObjectInfo:
+        """See `Objects.put`."""
+        place = _Place(self, bucket, check_key(key))
+        about = replace(
+            about,
+            content_type=about.content_type if content_type is None else content_type,
+            metadata=about.metadata if metadata is None else metadata,
+        )
+        with files.told():
+            if not place.bucket.is_dir():
+                raise no_such_bucket(bucket)
+            with files.fresh(self._fresh) as file:
+                etag = files.write(file, body)
+                with self._lock(bucket, key):
+                    return self._settle(place, file, about, about.etag or etag, condition)
+
+    def get(self, bucket: str, key: str, start: int | None = None, end: int | None = None) -> bytes:
+        """See `Objects.get`."""
+        found = self.open(bucket, key)
+        return b"".join(found.read(start or 0, end))
+
+    def open(self, bucket: str, key: str) -> "OpenFile":
+        """See `Objects.open`."""
+        place = _Place(self, bucket, check_key(key))
+        with files.told():
+            opened = place.opened()
+            if opened is None:
+                # Between two looks it may have moved beside a folder of its name: a miss counts under the lock only.
+                with self._lock(bucket, key):
+                    opened = place.opened()
+            if opened is None:
+                raise no_such_key() if place.bucket.is_dir() else no_such_bucket(bucket)
+            try:
+                return OpenFile(opened, self._info(place, os.fstat(opened.fileno())))
+            except BaseException:
+                opened.close()
+                raise
+
+    def head(self, bucket: str, key: str) -> ObjectInfo | None:
+        """See `Objects.head`."""
+        try:
+            opened = self.open(bucket, key)
+        except Refused as refused:
+            if refused.fault in {"NoSuchKey", "NoSuchBucket"}:
+                return None
+            raise
+        opened.close()
+        return opened.info
+
+    def walk(self, bucket: str, prefix: str = "", after: str = "") -> "FolderWalk":
+        """See `Objects.walk`."""
+        return FolderWalk(self._bucket_folder(bucket), self._meta / bucket, self._listings, prefix, after)
+
+    def list(self, bucket: str, prefix: str = "", after: str = "", limit: int = 1000) -> Sequence[ObjectInfo]:
+        """See `Objects.list`."""
+        return list(islice(self.walk(bucket, prefix, after), limit))
+
+    def delete(self, bucket: str, key: str, condition: Condition = ANYTHING) -> bool:
+        """See `Objects.delete`."""
+        place = _Place(self, bucket, check_key(key))
+        with files.told(), self._lock(bucket, key):
+            if not place.bucket.is_dir():
+                raise no_such_bucket(bucket)
+            if condition is not ANYTHING:
+                condition.check(self._there(place))
+            gone = [path for path in (place.file, place.beside) if _unlinked(path)]
+            if not gone:
+                return False
+            files.sync_folder(place.file.parent)
+            place.sidecar.unlink(missing_ok=True)
+            _prune(place.file.parent, place.bucket)
+            _prune(place.sidecar.parent, self._meta / bucket)
+            return True
+
+    def copy(
+        self,
+        source: tuple[str, str],
+        target: tuple[str, str],
+        about: About | None = None,
+        condition: Condition = ANYTHING,
+    ) -> ObjectInfo:
+        """See `Objects.copy`."""
+        with contextlib.closing(self.open(*source)) as opened, files.told():
+            # A path by which the open file is read even if another takes its place meanwhile.
+            kept = replace(opened.info.about if about is None else about, etag=None, part_sizes=())
+            with files.fresh(self._fresh) as scratch:
+                for piece in opened.read():
+                    files.write_all(scratch, piece)
+                return self.put(*target, Path(scratch.name), about=kept, condition=condition)
+
+    def describe(self, bucket: str, key: str, about: About) -> ObjectInfo:
+        """See `Objects.describe`."""
+        place = _Place(self, bucket, check_key(key))
+        with files.told(), self._lock(bucket, key):
+            opened = place.opened()
+            if opened is None:
+                raise no_such_key()
+            with opened:
+                status = os.fstat(opened.fileno())
+            info = self._info(place, status)
+            said = sidecars.kept(status.st_size, status.st_mtime_ns, info.etag, about)
+            self._write_sidecar(place, (said,))
+            return sidecars.info(key, status, said)
+
+    # --- buckets ---
+
+    def buckets(self) -> Sequence[BucketInfo]:
+        """See `Objects.buckets`."""
+        with files.told():
+            names = sorted(path.name for path in self._root.iterdir() if not path.name.startswith("."))
+        return [info for info in map(self.bucket, names) if info is not None]
+
+    def bucket(self, name: str) -> BucketInfo | None:
+        """See `Objects.bucket`."""
+        try:
+            folder = self._root / check_bucket(name)
+            mark = self._meta / name / _MARK
+            status = folder.stat()
+            made = mark.stat() if mark.exists() else status
+        except (OSError, Refused):
+            return None
+        return BucketInfo(name, datetime.fromtimestamp(made.st_mtime, UTC)) if folder.is_dir() else None
+
+    def create_bucket(self, name: str) -> bool:
+        """See `Objects.create_bucket`."""
+        check_bucket(name)
+        with files.told():
+            try:
+                (self._root / name).mkdir()
+            except FileExistsError:
+                return False
+            (self._meta / name).mkdir(exist_ok=True)
+            (self._meta / name / _MARK).touch()
+            for folder in (self._root, self._meta, self._meta / name):
+                files.sync_folder(folder)
+            return True
+
+    def delete_bucket(self, name: str) -> None:
+        """See `Objects.delete_bucket`."""
+        folder = self._bucket_folder(name)
+        if self.list(name, limit=1):
+            raise Refused("BucketNotEmpty", "The bucket you tried to delete is not empty", {"BucketName": name})
+        with files.told():
+            for inner, _folders, _files in os.walk(folder, topdown=False):
+                try:
+                    Path(inner).rmdir()
+                except OSError as problem:
+                    told = f"The folder {inner} of this bucket holds files that are no objects ({problem.strerror})."
+                    raise Refused("BucketNotEmpty", told, {"BucketName": name}) from problem
+            shutil.rmtree(self._meta / name, ignore_errors=True)
+            files.sync_folder(self._root)
+
+    # --- the engine's way in ---
+
+    def local_path(self, uri: str) -> Path | None:
+        """See `Objects.local_path`."""
+        bucket, key = bucket_and_key(uri)
+        folder = self._root / bucket
+        if not key:
+            return folder
+        whole = folder.joinpath(*path_of(key))
+        if not key.endswith("/"):
+            other = whole.with_name(beside(whole.name))
+            return other if other.is_file() else whole
+        if whole.is_file():
+            return whole
+        # The folder itself, not the object whose key ends with the slash.
+        return folder.joinpath(*path_of(key[:-1]))
+
+    def location(self, uri: str) -> str:
+        """See `Objects.location`."""
+        path = self.local_path(uri)
+        assert path is not None
+        if path.exists():
+            return str(path)
+        # An unfinished name: S3's prefixes end anywhere.
+        pattern = f"{glob.escape(str(path))}*"
+        return pattern if glob.glob(pattern) else str(path)  # noqa: PTH207  Path.glob cannot escape
+
+    # --- inside ---
+
+    def _bucket_folder(self, name: str) -> Path:
+        folder = self._root / check_bucket(name)
+        if not folder.is_dir():
+            raise no_such_bucket(name)
+        return folder
+
+    def _lock(self, bucket: str, key: str) -> Lock:
+        return self._locks[hash((bucket, key)) % len(self._locks)]
+
+    def _info(self, place: "_Place", status: os.stat_result) -> ObjectInfo:
+        return sidecars.info(place.key, status, sidecars.read(place.sidecar, status))
+
+    def _there(self, place: "_Place") -> ObjectInfo | None:
+        opened = place.opened()
+        if opened is None:
+            return None
+        with opened:
+            return self._info(place, os.fstat(opened.fileno()))
+
+    def _settle(
+        self, place: "_Place", file: IO[bytes], about: About, etag: str, condition: Condition
+    ) -> ObjectInfo:
+        """Give a written file its place and its sidecar. The key's lock is held."""
+        before = self._kept_before(place, condition)
+        status = os.fstat(file.fileno())
+        while before and before.speaks_of(status):
+            # Written in one tick of the file system's clock: the sidecar could not tell one from the other.
+            os.utime(file.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns + 1000))
+            status = os.fstat(file.fileno())
+        said = sidecars.kept(status.st_size, status.st_mtime_ns, etag, about)
+        self._write_sidecar(place, (said, before) if before else (said,))
+        for _ in range(_ATTEMPTS):
+            place.make_folders()
+            try:
+                Path(file.name).replace(place.file)
+                _unlinked(place.beside)
+            except (IsADirectoryError, PermissionError):
+                # A folder has the name (Windows calls that a lack of permission). Perhaps it is an empty one.
+                with contextlib.suppress(OSError):
+                    place.file.rmdir()
+                    continue
+                Path(file.name).replace(place.beside)
+            except (FileNotFoundError, NotADirectoryError):
+                # Somebody took the folder away, being empty, or it became the place of an object.
+                continue
+            files.sync_folder(place.file.parent)
+            return sidecars.info(place.key, status, said)
+        raise Refused("OperationAborted", "A conflicting operation is in progress on this resource. Please try again.")
+
+    def _kept_before(self, place: "_Place", condition: Condition) -> sidecars.Kept | None:
+        opened = place.opened()
+        if opened is None:
+            condition.check(None)
+            return None
+        with opened:
+            status = os.fstat(opened.fileno())
+        before = sidecars.read(place.sidecar, status)
+        condition.check(sidecars.info(place.key, status, before))
+        return before
+
+    def _write_sidecar(self, place: "_Place", said: tuple[sidecars.Kept, ...]) -> None:
+        with files.fresh(self._fresh) as file:
+            files.write(file, sidecars.encoded(said))
+            for _ in range(_ATTEMPTS):
+                place.sidecar.parent.mkdir(parents=True, exist_ok=True)
+                with contextlib.suppress(FileNotFoundError):
+                    Path(file.name).replace(place.sidecar)
+                    break
+        with contextlib.suppress(FileNotFoundError):
+            files.sync_folder(place.sidecar.parent)
+
+
+class _Place:
+    """Where an object's files are: its own, the one it has beside a folder of its name, and its sidecar."""
+
+    def __init__(self, store: FolderObjects, bucket: str, key: str) -> None:
+        *folders, name = path_of(key)
+        check_bucket(bucket)
+        self.key, self.bucket = key, store._root / bucket
+        self._folders = folders
+        self.file = self.bucket.joinpath(*folders, name)
+        self.beside = self.file.with_name(beside(name))
+        self.sidecar = (store._meta / bucket).joinpath(*folders, f"{_SIDECAR}{name}")
+
+    def opened(self) -> IO[bytes] | None:
+        """The object's file, open; None if there is none."""
+        for path in (self.file, self.beside):
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
+                file = path.open("rb", buffering=0)
+                if path.is_dir():  # pragma: no cover  Windows opens no folders
+                    file.close()
+                    continue
+                return file
+        return None
+
+    def make_folders(self) -> None:
+        """Make the folders above the file, durably. An object in the way moves beside the folder of its name.
+
+        Raises: Refused: NoSuchBucket.
+        """
+        if self.file.parent.is_dir():
+            return
+        folder = self.bucket
+        for name in self._folders:
+            parent, folder = folder, folder / name
+            for _ in range(_ATTEMPTS):
+                try:
+                    folder.mkdir()
+                    files.sync_folder(parent)
+                    break
+                except FileExistsError:
+                    if folder.is_dir():
+                        break
+                    with contextlib.suppress(FileNotFoundError, IsADirectoryError, NotADirectoryError):
+                        folder.replace(folder.with_name(beside(name)))
+                except (FileNotFoundError, NotADirectoryError):
+                    if not self.bucket.is_dir():
+                        raise no_such_bucket(self.bucket.name) from None
+                    # An outer folder was taken away: the caller begins again.
+                    return
+
+
+class OpenFile:
+    """See `OpenObject`."""
+
+    def __init__(self, file: IO[bytes], info: ObjectInfo) -> None:
+        self._file, self.info = file, info
+
+    def read(self, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """See `OpenObject.read`."""
+        with self._file as file:
+            file.seek(start)
+            left = max(0, (self.info.size if end is None else min(end, self.info.size)) - start)
+            while left:
+                piece = file.read(min(left, files.PIECE))
+                if not piece:
+                    raise Refused("ServiceUnavailable", "The object's file was cut off while it was read.")
+                left -= len(piece)
+                yield piece
+
+    def close(self) -> None:
+        """See `OpenObject.close`."""
+        self._file.close()
+
+
+class FolderWalk:
+    """See `Walk`."""
+
+    def __init__(self, folder: Path, meta: Path, listings: Listings, prefix: str, after: str) -> None:
+        self._keys = KeyWalk(str(folder), listings, prefix, after)
+        self._folder, self._meta = str(folder), str(meta)
+
+    def __iter__(self) -> Iterator[ObjectInfo]:
+        """See `Walk.__iter__`."""
+        for key, path in self._keys:
+            try:
+                status = os.stat(path)  # noqa: PTH116  a listing does this a thousand times
+            except FileNotFoundError:
+                continue
+            folder, _, name = path.removeprefix(self._folder).rpartition("/")
+            own = path_of(key)[-1] if name.startswith("%@") else name
+            sidecar = f"{self._meta}{folder}/{_SIDECAR}{own}"
+            yield sidecars.info(key, status, sidecars.read(sidecar, status))
+
+    def skip(self, after: str) -> None:
+        """See `Walk.skip`."""
+        self._keys.skip(after)
+
+
+def _unlinked(path: Path) -> bool:
+    try:
+        path.unlink()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError):
+        # A folder is no object (unlinking one is a lack of permission on some systems).
+        if path.is_file():
+            raise
+        return False
+    return True
+
+
+def _prune(folder: Path, top: Path) -> None:
+    """Take away folders that became empty, inside `top`."""
+    with contextlib.suppress(OSError):
+        while folder != top:
+            folder.rmdir()
+            folder = folder.parent
