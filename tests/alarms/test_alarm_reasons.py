@@ -109,6 +109,14 @@ def test_bands_name_the_limits_on_both_sides() -> None:
     assert (data["recentLowerThresholds"], data["recentUpperThresholds"]) == ([-3.1], [7.4])
 
 
+def test_datapoints_without_a_band_count_as_missing() -> None:
+    watcher = alarm(threshold=None, band="ad", operator="GreaterThanUpperThreshold", stat=None)
+    none = np.full(3, np.nan)
+    dark = np.zeros(3, np.bool_)
+    seen = Periods(NOON, periods([0.0] * 3).starts, np.full(3, 9.0), none, none, dark)
+    assert judge(watcher, seen, "OK").state == "INSUFFICIENT_DATA"
+
+
 def test_reason_data_hold_the_datapoints_that_decided() -> None:
     """The example of CloudWatch's user guide on alarm events."""
     at = datetime(2019, 10, 2, 17, 4, 40, 985000, UTC)

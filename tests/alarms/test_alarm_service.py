@@ -120,6 +120,28 @@ def test_an_expression_that_fails_keeps_the_state_and_says_so(house: House) -> N
     assert house.state() == "ALARM"
 
 
+def test_a_band_alarm_waits_for_history_and_then_finds_the_shift(house: House) -> None:
+    entry = {
+        "Id": "m1",
+        "MetricStat": {"Metric": {"Namespace": "app", "MetricName": "latency"}, "Period": 60, "Stat": "Average"},
+    }
+    now = house.clock.now().timestamp()
+    history = [Datum(LATENCY, now - 60 * back, values=(10.0 + back % 3,), counts=(1.0,)) for back in range(1, 4 * 1440)]
+    house.put(
+        Metrics=[entry, {"Id": "ad", "Expression": "ANOMALY_DETECTION_BAND(m1, 3)"}],
+        MetricName=None, Namespace=None, Statistic=None, Period=None, Threshold=None,
+        ThresholdMetricId="ad", ComparisonOperator="LessThanLowerOrGreaterThanUpperThreshold",
+    )  # fmt: skip
+    house.minute(11.0)
+    assert house.state() == "INSUFFICIENT_DATA"
+    house.metrics.put(history)
+    house.minute(11.0)
+    assert house.state() == "OK"
+    house.minute(60.0)
+    assert (house.state(), house.described().state.trouble) == ("ALARM", None)
+    assert "greater than the upper thresholds [" in house.described().state.reason
+
+
 def test_few_samples_keep_the_state_of_a_percentile_alarm_that_minds(house: House) -> None:
     house.put(Statistic=None, ExtendedStatistic="p90", EvaluateLowSampleCountPercentile="ignore")
     house.minute(*[20.0] * 99)

@@ -144,7 +144,7 @@ def test_whatever_goes_wrong_inside_a_query_it_is_told_to_have_failed(filled, mo
     def fail(*_):
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(log_queries, "run", fail)
+    monkeypatch.setattr(evaluate, "run", fail)
     with structlog.testing.capture_logs() as lines:
         id_ = filled.queries.start("limit 1", ["a"], ms, ms + 10_000, None, now)
         filled.queries.close()

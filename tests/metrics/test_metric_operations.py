@@ -1,6 +1,6 @@
 """GetMetricStatistics, ListMetrics and PutMetricData as operations (contract 2.1, 2.2, 2.4, 2.6)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ from watchpost.fronts.aws.operation import Call
 from watchpost.metrics.periods import aligned_start, valid_period, visible_from
 from watchpost.service.clock import ManualClock
 from watchpost.service.metrics import Metrics
+from watchpost.service.self_metrics import SelfMetrics
 from watchpost.stores.store import Store
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
@@ -24,6 +25,7 @@ class Service:
 
     metrics: Metrics
     clock: ManualClock
+    self_metrics: SelfMetrics = field(default_factory=SelfMetrics)
 
     def __call__(self, operation: str, **members: Any) -> dict[str, Any]:
         call = Call("cloudwatch", operation, members, self.clock.now(), "us-east-1", "0" * 12, "k", "r", "http://w")

@@ -35,8 +35,11 @@ class Periods:
 
 def marks(alarm: MetricAlarm, periods: Periods) -> str:
     """The periods as `evaluation.evaluate` reads them."""
-    breaching = OPERATORS[alarm.operator].breaches(periods.values, periods.lower, periods.upper)
-    real = ~np.isnan(periods.values)
+    operator = OPERATORS[alarm.operator]
+    breaching = operator.breaches(periods.values, periods.lower, periods.upper)
+    # A datapoint where the band has no limit yet cannot be judged, which is no reason to call it good.
+    unlimited = (np.isnan(periods.lower) & operator.below) | (np.isnan(periods.upper) & operator.above)
+    real = ~(np.isnan(periods.values) | unlimited)
     if understated_when_blind(alarm):
         real &= ~(breaching & periods.blind)
     return "".join(

@@ -1,6 +1,7 @@
 """The HTTP server around the application: a socket, uvicorn, signals, and an orderly end."""
 
 import contextlib
+import gc
 import shlex
 import signal
 import socket
@@ -45,6 +46,9 @@ def serve_until_told(configuration: Configuration, listener: socket.socket, say:
 
     with open_server(configuration) as server:
         web = _Web(uvicorn_settings(application(server)), lambda: _ready(configuration, say))
+        # Models and code live as long as the process: the collector need not walk through them again and again.
+        gc.collect()
+        gc.freeze()
         with web.stopped_by_signals():
             server.start()
             web.run(sockets=[listener])

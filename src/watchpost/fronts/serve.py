@@ -40,6 +40,11 @@ _HOME = click.option(
 @click.option(
     "--database", envvar="WATCHPOST_DATABASE", help="postgresql://user@host/name; default: SQLite in the home."
 )
+@click.option(
+    "--objects",
+    envvar="WATCHPOST_OBJECTS",
+    help="s3://bucket/prefix or a folder to keep objects in; default: the home's folder objects.",
+)
 @click.option("--region", envvar="WATCHPOST_REGION", default="us-east-1", show_default=True, help="Region in ARNs.")
 @click.option(
     "--account", envvar="WATCHPOST_ACCOUNT", default="000000000000", show_default=True, help="Account in ARNs."
@@ -58,6 +63,7 @@ def serve(
     host: str,
     port: int,
     database: str | None,
+    objects: str | None,
     region: str,
     account: str,
     base_url: str | None,
@@ -91,6 +97,7 @@ def serve(
                     host=host,
                     port=listener.getsockname()[1],
                     database=database,
+                    objects=objects,
                     region=region,
                     account=account,
                     base_url=base_url,

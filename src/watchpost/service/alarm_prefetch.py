@@ -46,5 +46,5 @@ class Prefetch:
         return self._fetch.metrics(namespace, name, dimensions, now=now)
 
     def units(self, metrics: Sequence[Metric]) -> list[tuple[str, ...]]:
-        """For each metric the units that its data were reported in."""
-        return self._fetch.units(metrics)
+        """None: units are asked for to warn of several, and an alarm shows no such warning."""
+        return [() for _ in metrics]

@@ -13,7 +13,8 @@ class Configuration:
     """How one server runs.
 
     `region` and `account` stand in every ARN it gives out. `base_url` is how others reach it; links in messages start
-    with it. `signature_skew` is how many seconds a signed request's clock may differ from ours.
+    with it. `signature_skew` is how many seconds a signed request's clock may differ from ours. `objects` is where
+    objects are kept instead of the home folder: `s3://bucket/prefix` or another folder.
     """
 
     home: Path
@@ -24,10 +25,19 @@ class Configuration:
     base_url: str = "http://127.0.0.1:8790"
     database: str | None = None
     signature_skew: float = 300.0
+    objects: str | None = None
 
 
 def configured(
-    *, home: Path, host: str, port: int, database: str | None, region: str, account: str, base_url: str | None
+    *,
+    home: Path,
+    host: str,
+    port: int,
+    database: str | None,
+    region: str,
+    account: str,
+    base_url: str | None,
+    objects: str | None = None,
 ) -> Configuration:
     """Settings as an operator gives them, checked. Raises: Misconfigured: one of them makes no sense.
 
@@ -41,7 +51,7 @@ def configured(
     parts = urlsplit(base)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
         raise Misconfigured("The base URL", base, "an address like https://watchpost.example.com")
-    return Configuration(home, region, account, host, port, base, database)
+    return Configuration(home, region, account, host, port, base, database, objects=objects)
 
 
 def url_of(host: str, port: int) -> str:

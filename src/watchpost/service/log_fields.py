@@ -8,8 +8,7 @@ import numpy as np
 
 from watchpost.errors import Refused
 from watchpost.logs.blocks import EventKey, Events
-from watchpost.logs.insights.fields import flattened, parse_document
-from watchpost.logs.insights.table import SYSTEM
+from watchpost.logs.insights.fields import SYSTEM, flattened, parse_document
 from watchpost.logs.scan import Span, descending, unordered
 from watchpost.service.configuration import Configuration
 from watchpost.service.log_documents import group_of

@@ -6,19 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from threading import Event, Lock
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 import structlog
-from polars.exceptions import PanicException
 
 from watchpost.documents import Kind
 from watchpost.errors import Refused, WatchpostError
 from watchpost.logs.blocks import Events, concatenated
-from watchpost.logs.insights.evaluate import Result, Row, Stopped, check, run
-from watchpost.logs.insights.parser import parse
-from watchpost.logs.insights.syntax import Query
-from watchpost.logs.insights.table import Chunk
 from watchpost.logs.scan import Span, unordered
 from watchpost.logs.tokens import page_token, read_token
 from watchpost.service.clock import Clock
@@ -28,6 +23,12 @@ from watchpost.service.log_groups import milliseconds
 from watchpost.stores.sql import log_events
 from watchpost.stores.store import Store, Transaction
 
+if TYPE_CHECKING:
+    from watchpost.logs.insights.evaluate import Result
+    from watchpost.logs.insights.syntax import Query
+    from watchpost.logs.insights.table import Chunk
+
+Row = tuple[tuple[str, str], ...]
 Status = Literal["Scheduled", "Running", "Complete", "Failed", "Cancelled", "Timeout"]
 
 TIME_LIMIT = timedelta(minutes=15)
@@ -93,6 +94,11 @@ class LogQueries:
         Raises: Refused MalformedQueryException; ResourceNotFoundException for a group; InvalidParameterException;
         LimitExceededException when too many queries run.
         """
+        # Here and below: what evaluates queries takes a third of a second to import, which the server's start need not
+        # wait for.
+        from watchpost.logs.insights.evaluate import check  # noqa: PLC0415
+        from watchpost.logs.insights.parser import parse  # noqa: PLC0415
+
         query = parse(text)
         check(query)
         if not 1 <= len(groups) <= MOST_GROUPS:
@@ -205,7 +211,11 @@ class LogQueries:
             return replace(latest, status="Failed") if latest.status in {"Scheduled", "Running"} else latest
         return record
 
-    def _perform(self, record: QueryRecord, query: Query, stop: Event) -> None:
+    def _perform(self, record: QueryRecord, query: "Query", stop: Event) -> None:
+        from polars.exceptions import PanicException  # noqa: PLC0415
+
+        from watchpost.logs.insights.evaluate import Stopped, run  # noqa: PLC0415
+
         deadline = self._clock.now() + TIME_LIMIT
         status: Status = "Failed"
         why, result = "", None
@@ -238,7 +248,9 @@ class LogQueries:
         finally:
             self._running.pop(record.id, None)
 
-    def _chunks(self, tx: Transaction, record: QueryRecord) -> Iterator[Chunk]:
+    def _chunks(self, tx: Transaction, record: QueryRecord) -> "Iterator[Chunk]":
+        from watchpost.logs.insights.table import Chunk  # noqa: PLC0415
+
         def load(blocks: Sequence[int]) -> dict[int, bytes]:
             return log_events.bodies(tx.connection, blocks)
 
@@ -256,7 +268,7 @@ class LogQueries:
                 yield Chunk(f"{self._configuration.account}:{name}", concatenated(gathered))
 
 
-def _settle(tx: Transaction, record: QueryRecord, result: Result | None) -> None:
+def _settle(tx: Transaction, record: QueryRecord, result: "Result | None") -> None:
     """Write how a query ended, unless it ended before or was forgotten."""
     found = tx.get(LOG_QUERY, record.id)
     if found is None or found.status not in {"Scheduled", "Running"}:

@@ -57,9 +57,9 @@ class LogUpkeep:
 
         return self._store.write(work)
 
-    def merge(self, most_streams: int = 20) -> int:
-        """Merge the small blocks of streams that have many; how many blocks went."""
-        streams = self._store.read(lambda tx: log_events.crowded(tx.connection, _SMALL, _MANY, most_streams))
+    def merge(self, least: int = _MANY, most_streams: int = 20) -> int:
+        """Merge the small blocks of streams that have at least so many; how many blocks went."""
+        streams = self._store.read(lambda tx: log_events.crowded(tx.connection, _SMALL, least, most_streams))
         return sum(self._merge(group, stream) for group, stream in streams)
 
     def expire(self, now: datetime) -> int:

@@ -20,10 +20,13 @@ from watchpost.service.lifecycle import Loop
 from watchpost.service.logs import Logs
 from watchpost.service.metric_queries import MetricQueries
 from watchpost.service.metrics import Metrics
+from watchpost.service.objects import opened_objects
 from watchpost.service.pulse import Pulse
 from watchpost.service.queued_work import Trade, worker
 from watchpost.service.self_metrics import SelfMetrics
 from watchpost.service.topics import Topics
+from watchpost.stores.objects.objects import Objects
+from watchpost.stores.objects.uploads import Uploads
 from watchpost.stores.open import open_store
 from watchpost.stores.store import Store
 
@@ -45,6 +48,8 @@ class Server:
     name: str
     credentials: Credentials
     self_metrics: SelfMetrics
+    objects: Objects
+    uploads: Uploads
     metrics: Metrics
     anomaly_detectors: AnomalyDetectors
     metric_queries: MetricQueries
@@ -122,6 +127,7 @@ def _composed(
     configuration: Configuration, clock: Clock, new_id: Callable[[], str], store: Store, self_metrics: SelfMetrics
 ) -> Server:
     name = server_name(configuration.home)
+    objects, uploads = opened_objects(configuration, clock.now())
     metrics = Metrics(store, clock)
     detectors = AnomalyDetectors(store, metrics, clock, configuration)
     topics = Topics(store, clock, configuration, new_id)
@@ -167,6 +173,8 @@ def _composed(
         name=name,
         credentials=Credentials(configuration.home),
         self_metrics=self_metrics,
+        objects=objects,
+        uploads=uploads,
         metrics=metrics,
         anomaly_detectors=detectors,
         metric_queries=MetricQueries(metrics, detectors, clock, configuration),

@@ -200,7 +200,7 @@ def example_body() -> bytes:
 
 
 def test_awss_example_of_a_body_in_signed_chunks_is_joined() -> None:
-    assert unchunked(example_body(), SIGNED, EXAMPLE) == b"a" * 66560
+    assert unchunked(example_body(), SIGNED, EXAMPLE).content == b"a" * 66560
 
 
 @given(at=st.integers(0, 66800), bit=st.integers(0, 7))
@@ -218,7 +218,7 @@ def test_a_flipped_bit_in_a_signed_chunk_is_refused(at, bit) -> None:
 
 def test_unsigned_chunks_with_a_trailer_are_joined() -> None:
     body = b"5\r\nhello\r\n1\r\n!\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n"
-    assert unchunked(body, "STREAMING-UNSIGNED-PAYLOAD-TRAILER", EXAMPLE) == b"hello!"
+    assert unchunked(body, "STREAMING-UNSIGNED-PAYLOAD-TRAILER", EXAMPLE).content == b"hello!"
 
 
 @given(body=st.binary(max_size=100))

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -11,7 +12,8 @@ import msgspec
 from watchpost.errors import Refused, StoreUnavailable
 from watchpost.fronts.aws.dispatch import Dispatch, too_large
 from watchpost.fronts.aws.services import Services, installed
-from watchpost.fronts.aws.wire import Request, Response
+from watchpost.fronts.aws.spool import Spool
+from watchpost.fronts.aws.wire import Request, Response, Stream
 from watchpost.service.server import Server
 
 # ASGI's own words for its three arguments; the messages are free-form by its specification.
@@ -42,6 +44,7 @@ class Application:
         self._server, self._idle = server, idle_seconds
         self._dispatch = Dispatch(server, services)
         self._threads = anyio.CapacityLimiter(_THREADS)
+        self._large = server.configuration.home / "objects" / ".uploads"
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """One connection's request, or the server's start and end."""
@@ -63,22 +66,39 @@ class Application:
         elif page:
             response = await anyio.to_thread.run_sync(_shown, page, limiter=self._threads)
         else:
-            request = Request(head.method, head.path, head.query, head.headers, body)
+            request = replace(head, body=body.body(), spooled=body.mapped())
             response = await anyio.to_thread.run_sync(
                 self._dispatch.respond, request, scope["scheme"], limiter=self._threads
             )
         headers = [(name.encode("latin-1"), _line(value)) for name, value in response.headers.items()]
-        headers.append((b"content-length", str(len(response.body)).encode()))
+        if "content-length" not in response.headers:
+            headers.append((b"content-length", str(len(response.body)).encode()))
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if head.method == "HEAD" else response.body})
+        if response.stream is None:
+            await send({"type": "http.response.body", "body": b"" if head.method == "HEAD" else response.body})
+        else:
+            await self._stream(response.stream, receive, send)
 
-    async def _body(self, head: Request, receive: Receive, limit: int) -> bytes | Refused | None:
+    async def _stream(self, stream: Stream, receive: Receive, send: Send) -> None:
+        """Send a body piece by piece, as fast as the client takes it, until it is whole or the client is gone."""
+        gone = asyncio.ensure_future(receive())
+        try:
+            while not gone.done():
+                piece = await anyio.to_thread.run_sync(next, stream.pieces, b"", limiter=self._threads)
+                await send({"type": "http.response.body", "body": piece, "more_body": bool(piece)})
+                if not piece:
+                    return
+        finally:
+            gone.cancel()
+            stream.close()
+
+    async def _body(self, head: Request, receive: Receive, limit: int) -> Spool | Refused | None:
         """The whole body; a refusal when it is too large or stands still; None when the client is gone.
 
         A body is read to its end before anything is answered: AWS's clients take an early answer for a broken
         connection. Of a stranger's body (`limit` 0) nothing is kept.
         """
-        parts, size = list[bytes](), 0
+        spool, size, kept = Spool(self._large), 0, False
         try:
             async with asyncio.timeout(_WHOLE_SECONDS):
                 while True:
@@ -89,14 +109,23 @@ class Application:
                     part: bytes = message.get("body", b"")
                     size += len(part)
                     if size <= limit:
-                        parts.append(part)
+                        if spool.add(part):
+                            await anyio.to_thread.run_sync(spool.flush, limiter=self._threads)
                     elif size > limit + _DRAINED:
                         return too_large(limit)
                     if not message.get("more_body", False):
-                        return too_large(limit) if 0 < limit < size else b"".join(parts)
+                        if 0 < limit < size:
+                            return too_large(limit)
+                        kept = True
+                        return spool
         except TimeoutError:
             wait = f"{self._idle:g} seconds"
             return Refused("RequestTimeout", f"The request's body of {head.path[:100]!r} stood still for {wait}.")
+        except OSError as problem:
+            return Refused("ServiceUnavailable", f"The request's body cannot be kept: {problem.strerror}.")
+        finally:
+            if not kept:
+                spool.close()
 
     def _page(self, head: Request) -> Callable[[], Response] | None:
         """What answers at a path that is not AWS's; open to all, so nothing of it tells more than that we run."""

@@ -2,6 +2,7 @@
 
 import hmac
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -13,6 +14,7 @@ _UNSIGNED_TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 CHUNKED = frozenset({_SIGNED, _SIGNED_TRAILER, _UNSIGNED_TRAILER})
 
 _EMPTY = sha256(b"").hexdigest()
+_LONGEST_TRAILER = 8192
 _HEAD = re.compile(rb"([0-9a-fA-F]{1,8})(?:;chunk-signature=([0-9a-f]{64}))?\r\n")
 
 
@@ -31,13 +33,23 @@ class Seed:
         return hmac.new(self.key, text.encode(), sha256).hexdigest()
 
 
-def unchunked(body: bytes, mode: str, seed: Seed) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Unchunked:
+    """What was in the chunks, and the headers behind them by lower-case name."""
+
+    content: bytes | memoryview
+    trailers: Mapping[str, str]
+
+
+def unchunked(body: bytes | memoryview, mode: str, seed: Seed) -> Unchunked:
     """The joined content of a body whose `x-amz-content-sha256` is `mode`, one of `CHUNKED`.
 
+    The content of a memoryview is joined inside it, so that a large body needs no memory of its own; it is writable.
     Raises: Refused: it is not in chunks, or a chunk is not what was signed. Source: AWS, "Signature calculations for
     the Authorization header: transferring a payload in multiple chunks".
     """
-    parts, at = list[bytes](), 0
+    joined = _Joined(body)
+    at = 0
     while True:
         head = _HEAD.match(body, at)
         if head is None or (head[2] is None) != (mode == _UNSIGNED_TRAILER):
@@ -54,11 +66,32 @@ def unchunked(body: bytes, mode: str, seed: Seed) -> bytes:
             break
         if len(data) != size or body[at : at + 2] != b"\r\n":
             raise Refused("IncompleteBody", "A chunk is shorter than it says.")
-        parts.append(data)
+        joined.add(data)
         at += 2
+    trailer = bytes(body[at : at + _LONGEST_TRAILER])
     if mode == _SIGNED_TRAILER:
-        _check_trailer(body[at:], seed)
-    return b"".join(parts)
+        _check_trailer(trailer, seed)
+    lines = [line.decode("latin-1").partition(":") for line in trailer.split(b"\r\n") if line]
+    return Unchunked(joined.content(), {name.strip().lower(): value.strip() for name, _, value in lines})
+
+
+class _Joined:
+    """Pieces of a body, one behind the other: of bytes a list, of a mapped file its own beginning."""
+
+    def __init__(self, body: bytes | memoryview) -> None:
+        self._into = body if isinstance(body, memoryview) else None
+        self._parts, self._size = list[bytes | memoryview](), 0
+
+    def add(self, piece: bytes | memoryview) -> None:
+        if self._into is None:
+            self._parts.append(piece)
+        else:
+            # Never further than where the piece itself begins: the chunks' heads are left out.
+            self._into[self._size : self._size + len(piece)] = piece
+        self._size += len(piece)
+
+    def content(self) -> bytes | memoryview:
+        return b"".join(self._parts) if self._into is None else self._into[: self._size]
 
 
 def _check_trailer(trailer: bytes, seed: Seed) -> None:

@@ -17,6 +17,7 @@ from watchpost.fronts.aws.operation import BODY_LIMIT, Call
 from watchpost.fronts.aws.routing import Target, find, find_link, protocol_of
 from watchpost.fronts.aws.services import WIRES, Served, Services
 from watchpost.fronts.aws.signature import Signature, Verified, Verifier, normalised, stated
+from watchpost.fronts.aws.spool import IN_MEMORY
 from watchpost.fronts.aws.wire import Request, Response, Wire
 from watchpost.service.server import Server
 
@@ -44,7 +45,10 @@ class Dispatch:
         self._netloc = urlsplit(self._base_url).netloc
 
     def body_limit(self, head: Request) -> int:
-        """How many bytes of body are worth keeping: none from a stranger, who will be refused anyway."""
+        """How many bytes of body are worth keeping: none from a stranger, who will be refused anyway.
+
+        Who only knows somebody's access key is a stranger too as far as very large bodies go.
+        """
         try:
             signature = stated(head)
         except Refused:
@@ -52,7 +56,10 @@ class Dispatch:
         if signature is None or self._server.credentials.secret(signature.access_key) is None:
             return 0
         services = self._services.signed_as(signature.service)
-        return max((served.largest_body for served in services), default=BODY_LIMIT)
+        largest = max((served.largest_body for served in services), default=BODY_LIMIT)
+        if largest > IN_MEMORY and not self._verifier.vouches(signature, head, self._server.clock.now()):
+            return BODY_LIMIT
+        return largest
 
     def respond(self, request: Request, scheme: str) -> Response:
         """The answer to a request whose body is whole (or was dropped, being nobody's)."""
@@ -97,8 +104,11 @@ class Dispatch:
         if signature is not None:
             verified = self._verifier.verify(signature, request, now)
             access_key = verified.access_key
-            path = request.path if verified.service == "s3" else normalised(request.path)
-            request = _unpacked(self._services, verified, replace(request, path=path, body=verified.body))
+            request = verified.request
+            if verified.service != "s3":
+                # Of S3's keys every slash counts, and no body is anything but itself.
+                request = replace(request, path=normalised(request.path))
+                request = _unpacked(self._services, verified, _in_memory(request))
             target = find(self._services, request, verified.service)
         else:
             target = _unsigned(self._services, request)
@@ -133,6 +143,10 @@ class Dispatch:
         signed_for_s3 = "/s3/aws4_request" in request.headers.get("authorization", request.query)
         protocol = protocol_of(request) or ("rest-xml" if signed_for_s3 else "rest-json")
         return self._voices.get(protocol, lambda: WIRES[protocol](nobody()))
+
+
+def _in_memory(request: Request) -> Request:
+    return request if request.spooled is None else replace(request, body=bytes(request.spooled), spooled=None)
 
 
 def _unpacked(services: Services, verified: Verified, request: Request) -> Request:
@@ -173,7 +187,7 @@ def _input(target: Target, operation: OperationModel, request: Request) -> Mappi
     """The operation's input, within its limits, parsed and valid. Raises: Refused."""
     served, protocol = target.served, target.protocol
     limit = served.body_limit(operation.name)
-    if len(request.body) > limit:
+    if request.size > limit:
         raise too_large(limit)
     decode = served.service.decoders.get((operation.name, protocol))
     members = decode(request.body) if decode is not None and not request.query else None

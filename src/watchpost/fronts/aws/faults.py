@@ -34,6 +34,14 @@ _COMMON = (
     _Common("RequestTimeout", "RequestTimeout", 408),
     # 501 is the one status of its kind that no AWS SDK tries again (they repeat 500, 502, 503 and 504).
     _Common("NotImplemented", "NotImplemented", 501),
+    # S3's, beside those its model has.
+    _Common("NotModified", "NotModified", 304),
+    _Common("MethodNotAllowed", "MethodNotAllowed", 405),
+    _Common("BucketNotEmpty", "BucketNotEmpty", 409),
+    _Common("OperationAborted", "OperationAborted", 409),
+    _Common("MissingContentLength", "MissingContentLength", 411),
+    _Common("PreconditionFailed", "PreconditionFailed", 412),
+    _Common("InvalidRange", "InvalidRange", 416),
     _Common("NoSuchService", "NoSuchService", 404),
     _Common("InternalFailure", "InternalFailure", 500),
     _Common("ServiceUnavailable", "ServiceUnavailable", 503),

@@ -237,12 +237,12 @@ def _quoted(item: str) -> str:
     return '"' + item.replace('"', '\\"') + '"' if "," in item or '"' in item else item
 
 
-def raw_payload(shape: Shape, body: bytes) -> object:
+def raw_payload(shape: Shape, request: Request) -> object:
     """The value of a payload member that is the whole body. Raises: Mismatch: it is to be text and is not UTF-8."""
     if shape.kind == "blob":
-        return body
+        return request.body if request.spooled is None else request.spooled
     try:
-        return body.decode()
+        return request.body.decode()
     except UnicodeDecodeError:
         raise Mismatch("The request's body is not UTF-8") from None
 

@@ -6,13 +6,13 @@ Source: AWS, "Create a signed AWS API request" (canonical request, string to sig
 import hmac
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from urllib.parse import quote, unquote_to_bytes
 
 from watchpost.errors import Refused
-from watchpost.fronts.aws.chunked import CHUNKED, Seed, unchunked
+from watchpost.fronts.aws.chunked import CHUNKED, Seed, Unchunked, unchunked
 from watchpost.fronts.aws.wire import Request
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
@@ -51,11 +51,11 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """Who signed the request, for which service, and the body without the signatures S3 uploads have inside."""
+    """Who signed the request, for which service, and the request without the signatures S3 uploads have inside."""
 
     access_key: str
     service: str
-    body: bytes
+    request: Request
 
 
 def stated(request: Request) -> Signature | None:
@@ -125,22 +125,41 @@ class Verifier:
 
         A session token is not asked for: there are no temporary credentials here, and the tools send stale ones along.
         """
+        said = _said(signature, request)
+        payload = said or _hash(request)
+        seed = self._verified(signature, request, payload, now)
+        if said is None or (said == "UNSIGNED-PAYLOAD" and signature.service == "s3"):
+            return Verified(signature.access_key, signature.service, request)
+        if said in CHUNKED and signature.service == "s3":
+            body = request.body if request.spooled is None else request.spooled
+            return Verified(signature.access_key, signature.service, _joined(request, unchunked(body, said, seed)))
+        if said != _hash(request):
+            told = "The provided 'x-amz-content-sha256' header does not match what was computed."
+            raise Refused("XAmzContentSHA256Mismatch", told)
+        return Verified(signature.access_key, signature.service, request)
+
+    def vouches(self, signature: Signature, head: Request, now: datetime) -> bool:
+        """Whether a request whose body is still to come was signed by somebody known."""
+        payload = _said(signature, head)
+        try:
+            return payload is not None and bool(self._verified(signature, head, payload, now))
+        except Refused:
+            return False
+
+    def _verified(self, signature: Signature, request: Request, payload: str, now: datetime) -> Seed:
+        """What signatures of chunks build on. Raises: Refused: see `verify`."""
         self._check_time(signature, now)
         _check_headers(signature, request)
         secret = self._lookup(signature.access_key)
         if secret is None:
             raise Refused("UnrecognizedClientException", "The security token included in the request is invalid.")
-        payload = _payload(signature, request)
         scope = f"{signature.date}/{signature.region}/{signature.service}/aws4_request"
         canonical = sha256(_canonical(signature, request, payload).encode("latin-1")).hexdigest()
         to_sign = f"{_ALGORITHM}\n{signature.stamp}\n{scope}\n{canonical}"
         key = self._key(secret, signature)
         if not hmac.compare_digest(hmac.new(key, to_sign.encode(), sha256).hexdigest(), signature.value):
             raise Refused("SignatureDoesNotMatch", _WRONG)
-        body = request.body
-        if payload in CHUNKED:
-            body = unchunked(body, payload, Seed(key, signature.stamp, scope, signature.value))
-        return Verified(signature.access_key, signature.service, body)
+        return Seed(key, signature.stamp, scope, signature.value)
 
     def _check_time(self, signature: Signature, now: datetime) -> None:
         stamp = signature.stamp
@@ -184,20 +203,25 @@ def _check_headers(signature: Signature, request: Request) -> None:
             raise Refused("SignatureDoesNotMatch", f"The header {name!r} is present in the request but not signed.")
 
 
-def _payload(signature: Signature, request: Request) -> str:
-    """What stands for the body in the canonical request. Raises: Refused: the body is not what it is said to be."""
+def _said(signature: Signature, request: Request) -> str | None:
+    """What the request says stands for its body in the canonical request; None: the body's hash."""
     said = request.headers.get("x-amz-content-sha256")
-    if signature.service == "s3" and (said in CHUNKED or said == "UNSIGNED-PAYLOAD"):
-        return said or ""
-    if signature.service == "s3" and signature.lifetime is not None and said is None:
-        return "UNSIGNED-PAYLOAD"
-    actual = sha256(request.body).hexdigest()
-    if said is not None and said != actual:
-        raise Refused(
-            "XAmzContentSHA256Mismatch",
-            "The provided 'x-amz-content-sha256' header does not match what was computed.",
-        )
-    return actual
+    if signature.service != "s3":
+        # The words for bodies without a hash are S3's; elsewhere they are a hash that is wrong.
+        return said
+    return "UNSIGNED-PAYLOAD" if said is None and signature.lifetime is not None else said
+
+
+def _hash(request: Request) -> str:
+    return sha256(request.body if request.spooled is None else request.spooled).hexdigest()
+
+
+def _joined(request: Request, unchunked: Unchunked) -> Request:
+    """The request with the content of its chunks as body, and what stood behind them among its headers."""
+    headers = {**unchunked.trailers, **request.headers}
+    if isinstance(unchunked.content, memoryview):
+        return replace(request, headers=headers, spooled=unchunked.content)
+    return replace(request, headers=headers, body=unchunked.content)
 
 
 def _canonical(signature: Signature, request: Request, payload: str) -> str:

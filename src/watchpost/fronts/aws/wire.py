@@ -1,6 +1,6 @@
 """The words all protocols share: a request, a response, and what a protocol can do with an operation's model."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -12,7 +12,8 @@ from watchpost.fronts.aws.model import OperationModel, Shape
 class Request:
     """An HTTP request as it came: `path` and `query` still percent-encoded, `headers` by lower-case name.
 
-    `body` is whole, and decompressed once the signature was verified.
+    `body` is whole, and decompressed once the signature was verified. A very large one lies in a file instead, mapped
+    into memory: then it is `spooled`, and `body` is empty.
     """
 
     method: str
@@ -20,15 +21,30 @@ class Request:
     query: str
     headers: Mapping[str, str]
     body: bytes
+    spooled: memoryview | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of body, wherever it lies."""
+        return len(self.body) if self.spooled is None else len(self.spooled)
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A body that is made while it is sent. `close` is called at the end, also when not all of it was wanted."""
+
+    pieces: Iterator[bytes]
+    close: Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An HTTP response."""
+    """An HTTP response. With a `stream`, which goes instead of `body`, the headers have the content's length."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes = b""
+    stream: Stream | None = None
 
 
 @dataclass(frozen=True, slots=True)

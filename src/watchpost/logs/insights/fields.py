@@ -4,6 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
+SYSTEM = ("@timestamp", "@ingestionTime", "@message", "@logStream", "@log")
+"""Fields that every event has."""
+
 MOST_DISCOVERED = 200
 """Fields of an event that GetLogRecord and GetLogGroupFields list, as in CloudWatch."""
 

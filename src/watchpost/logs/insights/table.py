@@ -9,9 +9,7 @@ import polars as pl
 from watchpost.logs.blocks import Events
 from watchpost.logs.insights import fields
 from watchpost.logs.insights.columns import Column, constant
-
-SYSTEM = ("@timestamp", "@ingestionTime", "@message", "@logStream", "@log")
-"""Fields that every event has."""
+from watchpost.logs.insights.fields import SYSTEM
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import md5
 from pathlib import Path
 from tempfile import mkstemp
@@ -28,42 +28,52 @@ def told() -> Iterator[None]:
 @contextlib.contextmanager
 def fresh(folder: Path) -> Iterator[IO[bytes]]:
     """A new file in `folder`, to be renamed to where it belongs; removed if it still is there at the end."""
-    descriptor, path = mkstemp(dir=folder)
-    file = os.fdopen(descriptor, "w+b", buffering=0)
+    descriptor, name = mkstemp(dir=folder)
+    os.close(descriptor)
+    path = Path(name)
     try:
-        yield file
+        with path.open("r+b", buffering=0) as file:
+            yield file
     finally:
-        file.close()
-        Path(path).unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
 
 
-def write(file: IO[bytes], body: Body) -> str:
-    """Write a body behind what is there and make the file durable; the MD5 of the body, in hex."""
+def write(file: IO[bytes], body: Iterable[bytes | memoryview]) -> str:
+    """Write the pieces of a body and make the file durable; the MD5 of the body, in hex."""
     digest = md5(usedforsecurity=False)
-    for piece in pieces(body):
+    for piece in body:
         digest.update(piece)
         write_all(file, piece)
     os.fsync(file.fileno())
     return digest.hexdigest()
 
 
+def write_plain(file: IO[bytes], body: Iterable[bytes | memoryview]) -> None:
+    """The same without the MD5, which takes longer than the disk does."""
+    for piece in body:
+        write_all(file, piece)
+    os.fsync(file.fileno())
+
+
 def write_all(file: IO[bytes], piece: bytes | memoryview) -> None:
     """Write all of a piece: an unbuffered file may take less at a time."""
     rest = memoryview(piece)
-    while len(rest):
+    while rest:
         rest = rest[file.write(rest) :]
 
 
 def pieces(body: Body) -> Iterator[bytes | memoryview]:
     """A body in pieces of bounded size."""
-    if isinstance(body, Path):
+    if isinstance(body, bytes | bytearray | memoryview):
+        view = memoryview(body)
+        for start in range(0, len(view), PIECE):
+            yield view[start : start + PIECE]
+    elif isinstance(body, Path):
         with body.open("rb", buffering=0) as file:
             while piece := file.read(PIECE):
                 yield piece
-        return
-    view = memoryview(body)
-    for start in range(0, len(view), PIECE):
-        yield view[start : start + PIECE]
+    else:
+        yield from body
 
 
 def sync_folder(folder: str | Path) -> None:

@@ -69,19 +69,12 @@ class FolderObjects:
         condition: Condition = ANYTHING,
     ) -> ObjectInfo:
         """See `Objects.put`."""
-        place = _Place(self, bucket, check_key(key))
         about = replace(
             about,
             content_type=about.content_type if content_type is None else content_type,
             metadata=about.metadata if metadata is None else metadata,
         )
-        with files.told():
-            if not place.bucket.is_dir():
-                raise no_such_bucket(bucket)
-            with files.fresh(self._fresh) as file:
-                etag = files.write(file, body)
-                with self._lock(bucket, key):
-                    return self._settle(place, file, about, about.etag or etag, condition)
+        return self._store(self._place(bucket, key), files.pieces(body), about, condition)
 
     def get(self, bucket: str, key: str, start: int | None = None, end: int | None = None) -> bytes:
         """See `Objects.get`."""
@@ -90,7 +83,7 @@ class FolderObjects:
 
     def open(self, bucket: str, key: str) -> "OpenFile":
         """See `Objects.open`."""
-        place = _Place(self, bucket, check_key(key))
+        place = self._place(bucket, key)
         with files.told():
             opened = place.opened()
             if opened is None:
@@ -126,7 +119,7 @@ class FolderObjects:
 
     def delete(self, bucket: str, key: str, condition: Condition = ANYTHING) -> bool:
         """See `Objects.delete`."""
-        place = _Place(self, bucket, check_key(key))
+        place = self._place(bucket, key)
         with files.told(), self._lock(bucket, key):
             if not place.bucket.is_dir():
                 raise no_such_bucket(bucket)
@@ -149,17 +142,12 @@ class FolderObjects:
         condition: Condition = ANYTHING,
     ) -> ObjectInfo:
         """See `Objects.copy`."""
-        with contextlib.closing(self.open(*source)) as opened, files.told():
-            # A path by which the open file is read even if another takes its place meanwhile.
-            kept = replace(opened.info.about if about is None else about, etag=None, part_sizes=())
-            with files.fresh(self._fresh) as scratch:
-                for piece in opened.read():
-                    files.write_all(scratch, piece)
-                return self.put(*target, Path(scratch.name), about=kept, condition=condition)
+        with contextlib.closing(self.open(*source)) as opened:
+            return self._store(self._place(*target), opened.read(), about or opened.info.about.whole(), condition)
 
     def describe(self, bucket: str, key: str, about: About) -> ObjectInfo:
         """See `Objects.describe`."""
-        place = _Place(self, bucket, check_key(key))
+        place = self._place(bucket, key)
         with files.told(), self._lock(bucket, key):
             opened = place.opened()
             if opened is None:
@@ -254,6 +242,9 @@ class FolderObjects:
             raise no_such_bucket(name)
         return folder
 
+    def _place(self, bucket: str, key: str) -> "_Place":
+        return _Place(self._root / check_bucket(bucket), self._meta / bucket, check_key(key))
+
     def _lock(self, bucket: str, key: str) -> Lock:
         return self._locks[hash((bucket, key)) % len(self._locks)]
 
@@ -267,9 +258,22 @@ class FolderObjects:
         with opened:
             return self._info(place, os.fstat(opened.fileno()))
 
-    def _settle(
-        self, place: "_Place", file: IO[bytes], about: About, etag: str, condition: Condition
+    def _store(
+        self, place: "_Place", pieces: Iterator[bytes | memoryview], about: About, condition: Condition
     ) -> ObjectInfo:
+        with files.told():
+            if not place.bucket.is_dir():
+                raise no_such_bucket(place.bucket.name)
+            with files.fresh(self._fresh) as file:
+                if about.etag is None:
+                    etag = files.write(file, pieces)
+                else:
+                    etag = about.etag
+                    files.write_plain(file, pieces)
+                with self._lock(place.bucket.name, place.key):
+                    return self._settle(place, file, about, etag, condition)
+
+    def _settle(self, place: "_Place", file: IO[bytes], about: About, etag: str, condition: Condition) -> ObjectInfo:
         """Give a written file its place and its sidecar. The key's lock is held."""
         before = self._kept_before(place, condition)
         status = os.fstat(file.fileno())
@@ -310,7 +314,7 @@ class FolderObjects:
 
     def _write_sidecar(self, place: "_Place", said: tuple[sidecars.Kept, ...]) -> None:
         with files.fresh(self._fresh) as file:
-            files.write(file, sidecars.encoded(said))
+            files.write_plain(file, [sidecars.encoded(said)])
             for _ in range(_ATTEMPTS):
                 place.sidecar.parent.mkdir(parents=True, exist_ok=True)
                 with contextlib.suppress(FileNotFoundError):
@@ -323,14 +327,13 @@ class FolderObjects:
 class _Place:
     """Where an object's files are: its own, the one it has beside a folder of its name, and its sidecar."""
 
-    def __init__(self, store: FolderObjects, bucket: str, key: str) -> None:
+    def __init__(self, bucket: Path, meta: Path, key: str) -> None:
         *folders, name = path_of(key)
-        check_bucket(bucket)
-        self.key, self.bucket = key, store._root / bucket
+        self.key, self.bucket = key, bucket
         self._folders = folders
         self.file = self.bucket.joinpath(*folders, name)
         self.beside = self.file.with_name(beside(name))
-        self.sidecar = (store._meta / bucket).joinpath(*folders, f"{_SIDECAR}{name}")
+        self.sidecar = meta.joinpath(*folders, f"{_SIDECAR}{name}")
 
     def opened(self) -> IO[bytes] | None:
         """The object's file, open; None if there is none."""

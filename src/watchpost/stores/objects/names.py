@@ -1,11 +1,11 @@
 """An object's key as a path below its bucket's folder, and back.
 
-A key is a plain path wherever its segments are safe file names: `a/b.csv` is the file `b.csv` in the folder `a`. What is
-not safe gets a name that starts with `%`:
+A key is a plain path wherever its segments are safe file names: `a/b.csv` is the file `b.csv` in the folder `a`. What
+is not safe gets a name that starts with `%`:
 
 | name | means |
 |---|---|
-| `%=text` | the segment `text`, percent-encoded: an empty one, `.`, `..`, one that starts with `%`, or with control characters |
+| `%=text` | the segment `text`, percent-encoded: empty, `.`, `..`, with `%` in front or a control character in it |
 | `%+text` | a folder: the first 200 bytes of a segment that goes on inside it |
 | `%@text` | the object `text`, beside a folder of that name (`a`, where there is `a/b`) |
 

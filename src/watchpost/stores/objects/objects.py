@@ -6,7 +6,7 @@ all, also by whoever reads the object at the same time, and is durable when it r
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -23,8 +23,8 @@ _BUCKET = re.compile(r"(?!xn--|sthree-)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9
 _ADDRESS = re.compile(r"[0-9]+(\.[0-9]+){3}")
 _URI = re.compile(r"s3[an]?://([^/]+)(?:/(.*))?", re.DOTALL)
 
-Body = bytes | bytearray | memoryview | Path
-"""An object's content: bytes, or a file that holds it. The file is only read."""
+Body = bytes | bytearray | memoryview | Path | Iterator[bytes | memoryview]
+"""An object's content: bytes, a file that holds it (it is only read), or pieces one behind the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,11 @@ class About:
     part_sizes: tuple[int, ...] = ()
     etag: str | None = None
 
+    def whole(self) -> "About":
+        """The same of an object whose content did not come in parts."""
+        checksums = {name: value for name, value in self.checksums.items() if "-" not in value}
+        return replace(self, checksums=checksums, part_sizes=(), etag=None)
+
 
 NOTHING = About()
 
@@ -54,7 +59,7 @@ class ObjectInfo:
     """An object as it stands.
 
     Args: size: bytes. etag: hex, without quotes: the MD5 of the content, or what stands for it, with `-N` behind.
-    modified: aware UTC. about: its content type, metadata and the like; in a listing of a remote store only the default.
+    modified: aware UTC. about: its content type, metadata and the like; the default in a listing of a remote store.
     """
 
     key: str
@@ -134,7 +139,7 @@ class Objects(Protocol):
     the disk is full or the remote store does not answer.
     """
 
-    def put(  # noqa: D417  the agreed words explain themselves
+    def put(
         self,
         bucket: str,
         key: str,
@@ -166,7 +171,11 @@ class Objects(Protocol):
         """Remove an object; whether it was there."""
 
     def copy(
-        self, source: tuple[str, str], target: tuple[str, str], about: About | None = None, condition: Condition = ANYTHING
+        self,
+        source: tuple[str, str],
+        target: tuple[str, str],
+        about: About | None = None,
+        condition: Condition = ANYTHING,
     ) -> ObjectInfo:
         """Copy (bucket, key) to (bucket, key), with what is kept about it unless `about` says otherwise."""
 

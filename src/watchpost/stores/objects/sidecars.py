@@ -1,8 +1,8 @@
 """What is kept about objects in a folder: a file beside each, in a tree of its own.
 
 A sidecar speaks of a file by its size and modification time. It is written before the file takes its place and speaks
-of the one before too, so that whichever file a reader finds, the sidecar knows it. A file it does not know was put there
-by somebody else: it is an object without metadata.
+of the one before too, so that whichever file a reader finds, the sidecar knows it. A file it does not know was put
+there by somebody else: it is an object without metadata.
 """
 
 import os

@@ -29,4 +29,10 @@ _operations: dict[str, Operation] = _all(_modules, "OPERATIONS")
 _partial: dict[str, str] = _all(_modules, "PARTIAL")
 _decoders: dict[tuple[str, str], Decoder] = _all(_modules, "DECODERS")
 
-plugin = AwsService(name="cloudwatch", operations=_operations, partial=_partial, decoders=_decoders)
+plugin = AwsService(
+    name="cloudwatch",
+    operations=_operations,
+    partial=_partial,
+    decoders=_decoders,
+    body_limits={"PutMetricData": 1 << 20},
+)

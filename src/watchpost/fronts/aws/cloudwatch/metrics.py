@@ -27,9 +27,12 @@ def put_metric_data(server: "Server", call: Call) -> None:
     """Take in data; the answer has no members, and what it answers for is on disk."""
     decoded = call.input.get(DECODED)
     if decoded is not None:
-        server.metrics.put_batch(decoded.received(call.now))
+        data = decoded.received(call.now)
+        server.metrics.put_batch(data)
     else:
-        server.metrics.put(checks.data(call.input, call.now))
+        data = checks.data(call.input, call.now)
+        server.metrics.put(data)
+    server.self_metrics.ingested("metric_data", len(data))
 
 
 def get_metric_statistics(server: "Server", call: Call) -> Mapping[str, Any]:

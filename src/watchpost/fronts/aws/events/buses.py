@@ -46,7 +46,10 @@ def put_events(server: "Server", call: Call) -> Mapping[str, Any]:
         else {"ErrorCode": receipt.error, "ErrorMessage": receipt.message}
         for receipt in receipts
     ]
-    return {"FailedEntryCount": sum(receipt.event_id is None for receipt in receipts), "Entries": answers}
+    failed = sum(receipt.event_id is None for receipt in receipts)
+    server.self_metrics.ingested("events", len(receipts) - failed)
+    server.self_metrics.rejected("events", "invalid", failed)
+    return {"FailedEntryCount": failed, "Entries": answers}
 
 
 def test_event_pattern(server: "Server", call: Call) -> Mapping[str, Any]:

@@ -18,6 +18,11 @@ def put_log_events(server: Server, call: Call) -> Answer:
     """PutLogEvents."""
     events = [(event["timestamp"], event["message"]) for event in call.input["logEvents"]]
     put = server.logs.put(call.input["logGroupName"], call.input["logStreamName"], events, call.now)
+    old = max(put.rejected.too_old_end or 0, put.rejected.expired_end or 0)
+    new = len(events) - (len(events) if put.rejected.too_new_start is None else put.rejected.too_new_start)
+    server.self_metrics.ingested("log_events", len(events) - old - new)
+    server.self_metrics.rejected("log_events", "too_old", old)
+    server.self_metrics.rejected("log_events", "too_new", new)
     answer: dict[str, Any] = {"nextSequenceToken": f"{put.number:056d}"}
     if put.rejected:
         answer["rejectedLogEventsInfo"] = _rejected(put.rejected)

@@ -28,7 +28,7 @@ class RestJson:
             members = binding.read(request)
             payload = operation.input.members[binding.payload] if binding.payload else None
             if payload is not None and is_raw(payload):
-                members[binding.payload or ""] = raw_payload(payload, request.body)
+                members[binding.payload or ""] = raw_payload(payload, request)
             elif payload is not None and request.body:
                 members[binding.payload or ""] = self._codec.reading(payload)(json.decoded(request.body))
             elif binding.in_body:

@@ -7,11 +7,25 @@ from watchpost.fronts.aws.model import OperationModel, ServiceModel, Shape
 from watchpost.fronts.aws.once import Once
 from watchpost.fronts.aws.rest import RequestBinding, ResponseBinding, is_raw, raw_body, raw_payload, read_body
 from watchpost.fronts.aws.trees import Conversion
-from watchpost.fronts.aws.wire import Fault, Mismatch, Request, Response
+from watchpost.fronts.aws.wire import Fault, Mismatch, Request, Response, Stream
 from watchpost.fronts.aws.xml import ElementWriter, XmlReader, XmlWriter, escaped, parsed
 
 # S3's own words for what is called otherwise elsewhere.
 _S3_CODES = {"InvalidClientTokenId": "InvalidAccessKeyId", "RequestExpired": "AccessDenied"}
+# What S3 calls its answers, where the model does not say.
+_ROOTS = {
+    "CompleteMultipartUploadOutput": "CompleteMultipartUploadResult",
+    "CreateMultipartUploadOutput": "InitiateMultipartUploadResult",
+    "DeleteObjectsOutput": "DeleteResult",
+    "GetBucketVersioningOutput": "VersioningConfiguration",
+    "GetObjectAttributesOutput": "GetObjectAttributesResponse",
+    "GetObjectTaggingOutput": "Tagging",
+    "ListBucketsOutput": "ListAllMyBucketsResult",
+    "ListMultipartUploadsOutput": "ListMultipartUploadsResult",
+    "ListObjectsOutput": "ListBucketResult",
+    "ListObjectsV2Output": "ListBucketResult",
+    "ListPartsOutput": "ListPartsResult",
+}
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
@@ -33,7 +47,7 @@ class RestXml:
             members = binding.read(request)
             payload = operation.input.members[binding.payload] if binding.payload else None
             if payload is not None and is_raw(payload):
-                members[binding.payload or ""] = raw_payload(payload, request.body)
+                members[binding.payload or ""] = raw_payload(payload, request)
                 return members
             root = parsed(request.body) if payload is not None or binding.in_body else None
             if root is not None and payload is not None:
@@ -50,6 +64,9 @@ class RestXml:
         """See `Wire.answer`."""
         binding = ResponseBinding(operation.output)
         status, headers, inner = binding.write(members, operation.status)
+        if "content-range" in headers:
+            # The model has no word for it: part of an object is its own kind of success.
+            status = 206
         headers = {"x-amz-request-id": request_id, "x-amz-id-2": request_id, **headers}
         if operation.output is None:
             return Response(status, headers)
@@ -57,9 +74,16 @@ class RestXml:
             shape, value = operation.output.members[binding.payload], inner.get(binding.payload)
             if value is None:
                 return Response(status, headers)
+            if isinstance(value, Stream):
+                return Response(status, {"content-type": "binary/octet-stream", **headers}, stream=value)
             if is_raw(shape):
                 return Response(status, {"content-type": "binary/octet-stream", **headers}, raw_body(value))
             return self._xml(status, headers, shape, value)
+        if operation.name == "GetBucketLocation":
+            # The one answer without a structure around its member.
+            return self._xml(
+                status, headers, operation.output.members["LocationConstraint"], inner.get("LocationConstraint", "")
+            )
         if any(shape.location is None for shape in operation.output.members.values()):
             return self._xml(status, headers, operation.output, inner)
         return Response(status, headers)
@@ -67,7 +91,7 @@ class RestXml:
     def refuse(self, fault: Fault, request: Request, request_id: str) -> Response:
         """See `Wire.refuse`."""
         headers = {"content-type": "application/xml", "x-amz-request-id": request_id, "x-amz-id-2": request_id}
-        if request.method == "HEAD":
+        if request.method == "HEAD" or fault.status == 304:
             return Response(fault.status, headers)
         fields: list[str] = []
         if fault.shape is not None:
@@ -84,7 +108,7 @@ class RestXml:
 
     def _xml(self, status: int, headers: Mapping[str, str], shape: Shape, value: object) -> Response:
         out = [_DECLARATION]
-        self._writing(shape)(shape.location_name or shape.name, value, out)
+        self._writing(shape)(shape.location_name or _ROOTS.get(shape.name, shape.name), value, out)
         return Response(status, {"content-type": "application/xml", **headers}, "".join(out).encode())
 
     def _reading(self, shape: Shape) -> Conversion:

@@ -1,0 +1,190 @@
+"""Connections to one model server: kept alive, used by many threads, each request within a time of its own."""
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from threading import Lock
+from time import monotonic
+from urllib.parse import urlsplit
+
+LARGEST_ANSWER = 25 * 1024 * 1024
+"""Bytes of an answer. Source: SageMaker's quota for a real-time payload."""
+
+_IDLE_SECONDS, _MOST_IDLE, _CHUNK = 4.0, 64, 256 * 1024
+# A connection that the other side closed while it lay idle shows at once; later, the request itself ended it.
+_RACE_SECONDS = 0.5
+
+
+class Unreachable(OSError):
+    """The other side could not be asked, or gave no whole answer; the message says how that came."""
+
+
+class Failure(Unreachable):
+    """It did not answer in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back. `headers` have lower-case names."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(slots=True)
+class _Idle:
+    connection: HTTPConnection
+    since: float
+
+
+class Connections:
+    """Kept-alive connections to `http://host:port` or `https://host:port/path`.
+
+    Args: url: what stands before every path. headers: sent with every request. idle_seconds: how long an unused
+    connection is kept; less than the other side keeps its own, so that it does not hang up on us in the middle.
+    """
+
+    def __init__(self, url: str, headers: Mapping[str, str] | None = None, idle_seconds: float = _IDLE_SECONDS) -> None:
+        parts = urlsplit(url)
+        self._host, self._path, self._idle_seconds = parts.hostname or "", parts.path.rstrip("/"), idle_seconds
+        self._tls = ssl.create_default_context() if parts.scheme == "https" else None
+        self._port = parts.port or (443 if self._tls else 80)
+        self._headers = dict(headers or {})
+        self._idle: list[_Idle] = []
+        self._lock = Lock()
+        self._closed = False
+
+    def post(self, path: str, body: bytes, headers: Mapping[str, str], seconds: float) -> Reply:
+        """The answer to a POST. Raises: Failure: none in so many seconds; Unreachable."""
+        return self._ask("POST", path, body, headers, monotonic() + seconds)
+
+    def get(self, path: str, seconds: float) -> Reply:
+        """The answer to a GET. Raises: Failure: none in so many seconds; Unreachable."""
+        return self._ask("GET", path, None, {}, monotonic() + seconds)
+
+    def close(self) -> None:
+        """Hang up; requests under way still get their answers."""
+        with self._lock:
+            idle, self._idle, self._closed = self._idle, [], True
+        for kept in idle:
+            kept.connection.close()
+
+    def _ask(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], until: float) -> Reply:
+        connection = self._kept()
+        if connection is not None:
+            try:
+                return self._exchange(connection, method, path, body, headers, until)
+            except _HungUp:
+                # It closed a connection nobody used, just as we did: nothing of this request was read.
+                pass
+        try:
+            return self._exchange(self._fresh(until), method, path, body, headers, until)
+        except _HungUp as problem:
+            raise Unreachable(f"the connection was closed before an answer came ({problem})") from problem
+
+    def _exchange(
+        self,
+        connection: HTTPConnection,
+        method: str,
+        path: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        until: float,
+    ) -> Reply:
+        began = monotonic()
+        try:
+            _allow(connection, until)
+            try:
+                connection.request(method, self._path + path, body, {**self._headers, **headers})
+                _allow(connection, until)
+                response = connection.getresponse()
+            except ConnectionError as problem:
+                # RemoteDisconnected is one of these: no byte of an answer came.
+                if monotonic() - began < _RACE_SECONDS:
+                    raise _HungUp(str(problem) or type(problem).__name__) from problem
+                raise
+            reply = Reply(response.status, _headers(response), _body(connection, response, until))
+        except TimeoutError as problem:
+            connection.close()
+            raise Failure("no answer in time") from problem
+        except Unreachable:
+            connection.close()
+            raise
+        except (OSError, HTTPException) as problem:
+            connection.close()
+            raise Unreachable(f"its answer is not whole ({type(problem).__name__}: {problem})") from problem
+        if response.will_close:
+            connection.close()
+        else:
+            self._keep(connection)
+        return reply
+
+    def _fresh(self, until: float) -> HTTPConnection:
+        seconds = max(until - monotonic(), 0.001)
+        if self._tls is not None:
+            connection: HTTPConnection = HTTPSConnection(self._host, self._port, timeout=seconds, context=self._tls)
+        else:
+            connection = HTTPConnection(self._host, self._port, timeout=seconds)
+        try:
+            connection.connect()
+        except TimeoutError as problem:
+            raise Failure(f"no connection to {self._host}:{self._port} in time") from problem
+        except OSError as problem:
+            raise Unreachable(f"no connection to {self._host}:{self._port} ({problem})") from problem
+        return connection
+
+    def _kept(self) -> HTTPConnection | None:
+        oldest = monotonic() - self._idle_seconds
+        with self._lock:
+            kept = self._idle.pop() if self._idle else None
+            stale = [] if kept is None or kept.since >= oldest else [kept, *self._idle]
+            if stale:  # the one used last is too old, so all are
+                self._idle = []
+        for old in stale:
+            old.connection.close()
+        return None if kept is None or stale else kept.connection
+
+    def _keep(self, connection: HTTPConnection) -> None:
+        with self._lock:
+            if not self._closed and len(self._idle) < _MOST_IDLE:
+                self._idle.append(_Idle(connection, monotonic()))
+                return
+        connection.close()
+
+
+class _HungUp(Unreachable):
+    """The other side closed the connection and sent nothing."""
+
+
+def _allow(connection: HTTPConnection, until: float) -> None:
+    """Let the socket wait until then, and no longer. Raises: TimeoutError: it is past."""
+    left = until - monotonic()
+    if left <= 0:
+        raise TimeoutError
+    connection.timeout = left
+    if connection.sock is not None:
+        connection.sock.settimeout(left)
+
+
+def _headers(response: HTTPResponse) -> dict[str, str]:
+    return {name.lower(): value for name, value in response.getheaders()}
+
+
+def _body(connection: HTTPConnection, response: HTTPResponse, until: float) -> bytes:
+    if response.length is not None and response.length > LARGEST_ANSWER:
+        raise Unreachable(f"its answer is longer than {LARGEST_ANSWER} bytes")
+    parts, size = list[bytes](), 0
+    while True:
+        _allow(connection, until)
+        part = response.read1(_CHUNK) if response.length is None or response.length else b""
+        if not part:
+            break
+        parts.append(part)
+        size += len(part)
+        if size > LARGEST_ANSWER:
+            raise Unreachable(f"its answer is longer than {LARGEST_ANSWER} bytes")
+    if response.length:
+        raise Unreachable(f"its answer ended {response.length} bytes early")
+    return b"".join(parts)

@@ -1,0 +1,177 @@
+"""Clarify's program: bias and explainability, baselines and executions, as `analysis_config.json` says."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import polars as pl
+
+from watchpost.attribution import parse_config
+from watchpost.attribution.endpoint import http_send
+from watchpost.attribution.remote import remote_model
+from watchpost.data.dataset import Dataset
+from watchpost.data.quarantine import Quarantine
+from watchpost.data.sources import Source
+from watchpost.errors import InputError
+from watchpost.monitors import MONITORS, Monitor, Settings
+from watchpost.service.execution_process_analyzer import NO_VIOLATIONS, analysis_settings, check, records
+from watchpost.service.execution_process_data import Format, format_of, opened
+from watchpost.service.execution_process_reports import kept_records, say
+from watchpost.service.execution_process_spec import Spec, local
+
+ANALYSIS = "analysis.json"
+_PREDICTED = "watchpost_prediction"
+
+
+class _Methods(msgspec.Struct):
+    pre_training_bias: msgspec.Raw | None = None
+    post_training_bias: msgspec.Raw | None = None
+    shap: msgspec.Raw | None = None
+    pdp: msgspec.Raw | None = None
+
+
+class _Config(msgspec.Struct):
+    methods: _Methods = msgspec.field(default_factory=_Methods)
+    dataset_type: str = "text/csv"
+    headers: list[str] = []
+    label: str | int | None = None
+    predicted_label: str | int | None = None
+    probability: str | int | None = None
+    probability_threshold: float | None = None
+    predictor: dict[str, object] | None = None
+    facet: list[object] | None = None
+
+
+def run_clarify(root: Path, spec: Spec) -> str:
+    """Analyse as configured, or check against a baseline; the exit message. Raises: WatchpostError."""
+    environment = spec.environment
+    path = local(root, environment["analysis_config"])
+    text = path.read_text(encoding="utf-8")
+    try:
+        config = msgspec.json.decode(text, type=_Config)
+    except msgspec.MsgspecError as fault:
+        raise InputError(f"analysis_config.json is not understood: {fault}.") from fault
+    settings = analysis_settings(root, spec, text)
+    output = local(root, environment["output_path"])
+    with kept_records(output) as quarantine:
+        if environment.get("baseline_constraints"):
+            return _check(root, spec, config, settings, quarantine)
+        return _analyse(root, spec, config, settings, quarantine, output)
+
+
+def _check(root: Path, spec: Spec, config: _Config, settings: Settings, quarantine: Quarantine) -> str:
+    constraints = local(root, spec.environment["baseline_constraints"])
+    folder = root / "baseline"
+    folder.mkdir(exist_ok=True)
+    for beside in constraints.parent.iterdir():
+        (folder / beside.name).symlink_to(beside)
+    if constraints.name != ANALYSIS:
+        (folder / ANALYSIS).symlink_to(constraints)
+    monitor = MONITORS.load("explainability" if _explains(spec, config) else "bias")
+    known = monitor.load(folder)
+    dataset = opened(records(root, spec), format_of(spec.environment.get("dataset_format")), known.column_names)
+    say(f"reading {dataset.name}")
+    return check(root, spec, monitor, known, dataset, settings, quarantine)
+
+
+def _explains(spec: Spec, config: _Config) -> bool:
+    kind = spec.environment.get("analysis_type", "")
+    return kind == "MODEL_EXPLAINABILITY" if kind else config.methods.shap is not None and config.facet is None
+
+
+def _analyse(
+    root: Path, spec: Spec, config: _Config, settings: Settings, quarantine: Quarantine, output: Path
+) -> str:
+    files = records(root, spec)
+    form = format_of(spec.environment.get("dataset_format")) or _format(config, files[0])
+    headers = tuple(config.headers)
+    dataset = opened(files, form, headers)
+    say(f"reading {dataset.name}")
+    learned: list[dict[str, object]] = []
+    if config.methods.pre_training_bias is not None or config.methods.post_training_bias is not None:
+        table, told = _predicted(dataset, spec, config, settings)
+        learned.append(_learn(MONITORS.load("bias"), table, told, quarantine, output))
+    if config.methods.shap is not None:
+        learned.append(_learn(MONITORS.load("explainability"), dataset, settings, quarantine, output))
+    if not learned:
+        raise InputError("analysis_config.json asks for none of pre_training_bias, post_training_bias and shap.")
+    if config.methods.pdp is not None:
+        say("partial dependence plots (pdp) are not made: Watchpost has bias metrics and Kernel SHAP")
+    if len(learned) > 1:
+        whole = {key: value for part in learned for key, value in part.items()}
+        (output / ANALYSIS).write_bytes(msgspec.json.format(msgspec.json.encode(whole)))
+    (output / "analysis_config.json").write_text(settings.analysis_config or "", encoding="utf-8")
+    return NO_VIOLATIONS
+
+
+def _learn(
+    monitor: Monitor[Any, Any],  # a member's baseline and observation are its own, see monitors
+    dataset: Dataset,
+    settings: Settings,
+    quarantine: Quarantine,
+    output: Path,
+) -> dict[str, object]:
+    learned = monitor.suggest_baseline(dataset, settings, quarantine)
+    learned.save(output)
+    say(monitor.summary(learned).sentence)
+    # An infinite metric is written as Python and Clarify write it, which is no JSON.
+    text = (output / ANALYSIS).read_bytes()
+    try:
+        return msgspec.json.decode(text, type=dict[str, object])
+    except msgspec.DecodeError:
+        return {}
+
+
+def _format(config: _Config, first: Source) -> Format | None:
+    """The dataset's format. CSV files of a configuration with headers may still name their columns themselves."""
+    line = first.head(1 << 16).decode(errors="replace").partition("\n")[0]
+    named = config.headers == [cell.strip().strip('"') for cell in line.split(",")]
+    kinds = {
+        "text/csv": '{"csv": {"header": true}}' if named or not config.headers else '{"csv": {"header": false}}',
+        "application/x-parquet": '{"parquet": {}}',
+        "application/jsonlines": '{"json": {"lines": true}}',
+        "application/json": '{"json": {"lines": false}}',
+    }
+    return format_of(kinds.get(config.dataset_type))
+
+
+def _predicted(dataset: Dataset, spec: Spec, config: _Config, settings: Settings) -> tuple[Dataset, Settings]:
+    """The data with the model's answers, where these are asked for, are not there, and a model is."""
+    wants = config.methods.post_training_bias is not None
+    there = isinstance(config.predicted_label, str) and config.predicted_label in config.headers
+    if not wants or there or settings.inference_attribute or settings.probability_attribute:
+        return dataset, settings
+    if spec.model is None or not spec.model.startswith(("http://", "https://")):
+        if config.predictor is not None:
+            say("no model could be asked for predictions, so bias is measured in the labels alone")
+        return dataset, settings
+    return _Answered(dataset, spec.model, settings, config), _with_answers(settings, config)
+
+
+def _with_answers(settings: Settings, config: _Config) -> Settings:
+    return replace(settings, probability_attribute=_PREDICTED, probability_threshold_attribute=config.probability_threshold)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """A table with the model's score of every row beside it."""
+
+    whole: Dataset
+    model: str
+    settings: Settings
+    config: _Config
+
+    @property
+    def name(self) -> str:
+        """As of the whole."""
+        return self.whole.name
+
+    def batches(self, quarantine: Quarantine) -> Iterator[pl.DataFrame]:
+        """See Dataset.batches."""
+        known = parse_config(self.settings.analysis_config or "{}", "analysis_config.json")
+        ask = remote_model(http_send(self.model), known.wire())
+        for batch in self.whole.batches(quarantine):
+            scores = [ask(part.drop(known.label or "", strict=False))[:, -1] for part in batch.iter_slices(1000)]
+            yield batch.with_columns(pl.Series(_PREDICTED, [float(s) for part in scores for s in part]))
