@@ -175,6 +175,8 @@ def inbox() -> Iterator[Inbox]:
     class Receiver(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            if len(body) < int(self.headers["Content-Length"]):
+                return  # The sender was killed in the middle of its request, so nothing was delivered.
             box.take({k.lower(): v for k, v in self.headers.items()}, body)
             self.send_response(200)
             self.send_header("Content-Length", "0")

@@ -165,12 +165,12 @@ def test_removing_the_tags_ends_business_hours(house: House) -> None:
     tags = {"watchpost:business-hours": "MON-FRI 00:00-01:00", "watchpost:off-hours-threshold": "100"}
     house.put()
     arn = house.described().alarm.arn
-    house.alarms.tags.add(arn, tags)
+    house.alarms.tags.tag(arn, tags)
     house.minute(20.0)
     assert house.state() == "OK"
     with pytest.raises(Refused, match="go together"):
-        house.alarms.tags.remove(arn, ["watchpost:business-hours"])
-    house.alarms.tags.remove(arn, list(tags))
+        house.alarms.tags.untag(arn, ["watchpost:business-hours"])
+    house.alarms.tags.untag(arn, list(tags))
     house.minute(20.0)
     assert house.state() == "ALARM"
 
@@ -182,7 +182,7 @@ def test_an_update_keeps_state_creation_and_tags(house: House) -> None:
     alarm = house.described().alarm
     assert house.state() == "ALARM"
     assert alarm.created < alarm.updated
-    assert house.alarms.tags.of(alarm.arn) == {"team": "prices"}
+    assert house.alarms.tags.tags_of(alarm.arn) == {"team": "prices"}
 
 
 def test_setting_the_state_by_hand_lasts_until_the_next_evaluation(house: House) -> None:

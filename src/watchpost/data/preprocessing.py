@@ -47,8 +47,8 @@ class Part(SimpleNamespace):
 class InferenceRecord(SimpleNamespace):
     """A captured record as scripts see it.
 
-    `endpoint_input`, `endpoint_output`, `batch_transform_input`, `batch_transform_output`, `ground_truth` are `Part`s or
-    None; `event_metadata` has `event_id`, `event_time`, `custom_attribute`; `event_version` and `event_dict` are as
+    `endpoint_input`, `endpoint_output`, `batch_transform_input`, `batch_transform_output`, `ground_truth`: `Part`s or
+    None. `event_metadata` has `event_id`, `event_time`, `custom_attribute`; `event_version` and `event_dict` are as
     captured. `event_data.endpointInput` and the like are the spelling of 2019.
     """
 
@@ -139,7 +139,9 @@ class Preprocessed:
                     record = inference_record(line, self.truths)
                 except (msgspec.DecodeError, UnicodeDecodeError) as fault:
                     source, number = block.place(index)
-                    quarantine.add(source, number, "not a capture record", str(fault), line[:200].decode("utf-8", "replace"))
+                    quarantine.add(
+                        source, number, "not a capture record", str(fault), line[:200].decode("utf-8", "replace")
+                    )
                     continue
                 rows.extend(self._rows(record, ask))
                 if len(rows) >= _ROWS:
@@ -155,7 +157,8 @@ class Preprocessed:
         if not self.identified:
             return rows
         event = _identifier(vars(record.event_metadata) | _mapping(record.event_dict.get("eventMetadata")))
-        return [{EVENT_ID: None if event is None else str(event), EVENT_ROW: n} | row for n, row in enumerate(rows)]
+        identifier: Scalar = None if event is None else str(event)
+        return [{EVENT_ID: identifier, EVENT_ROW: place, **row} for place, row in enumerate(rows)]
 
 
 def _asking(handler: Handler, logger: object) -> Callable[[InferenceRecord], object]:
@@ -164,8 +167,12 @@ def _asking(handler: Handler, logger: object) -> Callable[[InferenceRecord], obj
     def ask(record: InferenceRecord) -> object:
         try:
             return handler(record, logger) if with_logger else handler(record)
-        except Exception as problem:  # noqa: BLE001  it is the user's code: whatever it raises is told and ends the run
-            line = problem.__traceback__.tb_next.tb_lineno if problem.__traceback__ and problem.__traceback__.tb_next else 0
+        except Exception as problem:
+            line = (
+                problem.__traceback__.tb_next.tb_lineno
+                if problem.__traceback__ and problem.__traceback__.tb_next
+                else 0
+            )
             why = f"{type(problem).__name__}: {problem} (line {line} of the script)"
             raise ScriptFailed("preprocessor script", why) from problem
 

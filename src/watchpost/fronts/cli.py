@@ -1,4 +1,4 @@
-"""The command line: `watchpost baseline`, `check`, `demo`, `serve`, `env`.
+"""The command line: `watchpost baseline`, `check`, `demo`, `serve`, `env`, `labels`.
 
 Exit codes: 0 clean, 1 violations, 2 bad input or usage. Only messages go to stderr; results go to stdout.
 """
@@ -15,6 +15,7 @@ import click
 from watchpost import __version__
 from watchpost.fronts.cpu import numpy_settings
 from watchpost.fronts.exit_codes import CLEAN, VIOLATIONS, errors_as_exit_code
+from watchpost.fronts.labels import labels
 from watchpost.fronts.options import Describing, Reading, describing, reading
 from watchpost.fronts.serve import env, serve
 
@@ -48,6 +49,7 @@ def watchpost() -> None:
 
 watchpost.add_command(serve)
 watchpost.add_command(env)
+watchpost.add_command(labels)
 
 
 @watchpost.command()

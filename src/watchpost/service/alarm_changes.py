@@ -6,12 +6,14 @@ from dataclasses import replace
 from datetime import datetime
 
 from watchpost.alarms import business_hours, requests
+from watchpost.alarms.metric_sources import planned
 from watchpost.alarms.records import Alarm, CompositeAlarm, Judgement, MetricAlarm, State, initial_state
 from watchpost.alarms.requests import Place
 from watchpost.alarms.rules import MOST_PARENTS, parse_rule
 from watchpost.alarms.state_changes import CONFIGURATION_CHANGE, SOURCE, configuration_change
 from watchpost.errors import Refused
 from watchpost.events.envelope import Event
+from watchpost.metrics.plan import Query
 from watchpost.service.alarm_actions import alarm_of, note
 from watchpost.service.alarm_compositions import Dependants
 from watchpost.service.alarm_documents import COMPOSITE_ALARM, HELD, METRIC_ALARM, STATE, TAGS, WITHHELD
@@ -20,6 +22,10 @@ from watchpost.service.clock import Clock
 from watchpost.stores.store import Entry, Store, Transaction
 
 _DONE = {"create": "created", "update": "updated", "delete": "deleted"}
+
+# Makes a detector for a band of the queries, in the caller's transaction, unless there is one: (tx, queries, id of the
+# band, who asks).
+EnsureDetectors = Callable[[Transaction, Sequence[Query], str, str], None]
 
 
 class AlarmChanges:
@@ -34,14 +40,16 @@ class AlarmChanges:
         events: EventSink,
         place: Place,
         new_id: Callable[[], str],
+        detectors: EnsureDetectors,
     ) -> None:
         self._store, self._clock, self._transitions, self._dependants = store, clock, transitions, dependants
-        self._events, self._place, self._new_id = events, place, new_id
+        self._events, self._place, self._new_id, self._detectors = events, place, new_id, detectors
 
     def put_metric_alarm(self, given: Mapping[str, object], actor: str = "server") -> None:
         """Create or replace a metric alarm, from the members of PutMetricAlarm.
 
-        A new alarm is in INSUFFICIENT_DATA; an old one keeps its state and its tags.
+        A new alarm is in INSUFFICIENT_DATA; an old one keeps its state and its tags. An alarm on a band brings the
+        anomaly detector of the band into being.
         Raises: Refused: see `requests.metric_alarm`; the name belongs to a composite alarm; tags make no sense.
         """
         now = self._clock.now()
@@ -54,6 +62,8 @@ class AlarmChanges:
             created = now if previous is None else previous.created
             put = replace(with_hours(alarm, kept), created=created)
             tx.put(METRIC_ALARM, alarm.name, put)
+            if put.band is not None:
+                self._detectors(tx, planned(put.queries), put.band, actor)
             self._arrive(tx, put, previous, tags, actor, now)
 
         self._store.write(work)

@@ -20,7 +20,7 @@ class AlarmTags:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store, self._clock = store, clock
 
-    def of(self, arn: str) -> dict[str, str]:
+    def tags_of(self, arn: str) -> dict[str, str]:
         """The tags. Raises: Refused (ResourceNotFoundException): no alarm or mute rule has that ARN."""
 
         def work(tx: Transaction) -> dict[str, str]:
@@ -29,15 +29,15 @@ class AlarmTags:
 
         return self._store.read(work)
 
-    def add(self, arn: str, tags: Mapping[str, str], actor: str = "server") -> None:
+    def tag(self, arn: str, tags: Mapping[str, str], actor: str = "server") -> None:
         """Add tags, replacing the values of those that are there.
 
-        Raises: Refused: as `of`; more than 50 tags; business hours that make no sense.
+        Raises: Refused: as `tags_of`; more than 50 tags; business hours that make no sense.
         """
         self._change(arn, tags, (), actor)
 
-    def remove(self, arn: str, keys: Sequence[str], actor: str = "server") -> None:
-        """Remove tags; keys that are not there are passed over. Raises: Refused: as `add`."""
+    def untag(self, arn: str, keys: Sequence[str], actor: str = "server") -> None:
+        """Remove tags; keys that are not there are passed over. Raises: Refused: as `tag`."""
         self._change(arn, {}, keys, actor)
 
     def _change(self, arn: str, added: Mapping[str, str], removed: Sequence[str], actor: str) -> None:

@@ -1,13 +1,14 @@
 """Alarms as the server has them: what can be done with them, and the loop that evaluates them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from threading import Event
 
 from watchpost.alarms.requests import Place
 from watchpost.metrics.frame import Fetch, Settings, default_settings
+from watchpost.metrics.plan import Query
 from watchpost.service.alarm_actions import Actions, Publisher
-from watchpost.service.alarm_changes import AlarmChanges
+from watchpost.service.alarm_changes import AlarmChanges, EnsureDetectors
 from watchpost.service.alarm_compositions import Dependants
 from watchpost.service.alarm_evaluation import Evaluation
 from watchpost.service.alarm_evaluator import AlarmEvaluator
@@ -20,11 +21,15 @@ from watchpost.service.alarm_transitions import EventSink, Transitions
 from watchpost.service.clock import Clock
 from watchpost.service.configuration import Configuration
 from watchpost.service.metrics import Metrics
-from watchpost.stores.store import Store
+from watchpost.stores.store import Store, Transaction
 
 
 def _untold(_seconds: float, _late: float) -> None:
     """Nobody asks how long evaluation takes."""
+
+
+def _undetected(_tx: Transaction, _queries: Sequence[Query], _band: str, _actor: str) -> None:
+    """Nobody keeps anomaly detectors: bands are learned the default way."""
 
 
 class Alarms:
@@ -33,8 +38,8 @@ class Alarms:
     `changes` creates, changes and deletes them; `mutes` and `tags` what hangs on them; `reading` answers questions;
     `evaluator` looks at their data.
 
-    Args: holder: this server's name, the same after a restart. settings: of anomaly detection bands. evaluated: told
-    after each evaluation how many seconds it took and how many it began late.
+    Args: holder: this server's name, the same after a restart. settings: of anomaly detection bands. detectors: makes
+    those of an alarm's band. evaluated: told after each evaluation how many seconds it took and how many it began late.
     """
 
     def __init__(
@@ -49,6 +54,7 @@ class Alarms:
         *,
         holder: str = "server",
         settings: Settings = default_settings,
+        detectors: EnsureDetectors = _undetected,
         evaluated: Callable[[float, float], None] = _untold,
     ) -> None:
         place, dependants = Place(configuration.region, configuration.account), Dependants(store)
@@ -57,7 +63,7 @@ class Alarms:
         fetch: Fetch = metrics
         evaluation = Evaluation(metrics, settings, lambda: Prefetch(fetch))
         roster = RosterKeeper(store, metrics)
-        self.changes = AlarmChanges(store, clock, transitions, dependants, events, place, new_id)
+        self.changes = AlarmChanges(store, clock, transitions, dependants, events, place, new_id, detectors)
         self.mutes = AlarmMutes(store, clock, actions, dependants, place)
         self.tags = AlarmTags(store, clock)
         self.reading = AlarmReading(store, dependants)

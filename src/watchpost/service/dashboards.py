@@ -1,8 +1,8 @@
 """Dashboards: kept as they were put, checked when they are."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from watchpost.documents import Kind
@@ -12,6 +12,7 @@ from watchpost.service.clock import Clock
 from watchpost.service.configuration import Configuration
 from watchpost.stores.store import Entry, Store, Transaction
 
+_MOST_TAGS = 50
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
 
@@ -75,6 +76,46 @@ class Dashboards:
         if found is None:
             raise Refused("DashboardNotFoundError", f"Dashboard {name} does not exist")
         return found
+
+    def tags_of(self, arn: str) -> dict[str, str]:
+        """The tags of the dashboard. Raises: Refused (ResourceNotFoundException)."""
+        return dict(self._store.read(lambda tx: self._tagged(tx, arn)[1].tags))
+
+    def tag(self, arn: str, tags: Mapping[str, str], actor: str) -> None:
+        """Add tags, replacing the values of those that are there.
+
+        Raises: Refused: ResourceNotFoundException; InvalidParameterValueException: more than 50 tags.
+        """
+        self._change_tags(arn, tags, (), actor)
+
+    def untag(self, arn: str, keys: Sequence[str], actor: str) -> None:
+        """Remove tags; keys that are not there are passed over. Raises: Refused (ResourceNotFoundException)."""
+        self._change_tags(arn, {}, keys, actor)
+
+    def _change_tags(self, arn: str, added: Mapping[str, str], removed: Sequence[str], actor: str) -> None:
+        now = self._clock.now()
+
+        def work(tx: Transaction) -> None:
+            name, dashboard = self._tagged(tx, arn)
+            tags = {key: value for key, value in {**dict(dashboard.tags), **added}.items() if key not in removed}
+            if len(tags) > _MOST_TAGS:
+                raise Refused("InvalidParameterValueException", f"A resource can have at most {_MOST_TAGS} tags")
+            tx.put(DASHBOARD, name, replace(dashboard, tags=tuple(tags.items())))
+            entry: dict[str, object] = {"added": dict(added), "removed": list(removed)}
+            tx.record(Entry(now, "dashboard.tags", arn, actor, entry))
+
+        self._store.write(work)
+
+    def _tagged(self, tx: Transaction, arn: str) -> tuple[str, Dashboard]:
+        name = arn.rpartition("/")[2]
+        found = tx.get(DASHBOARD, name) if arn == self.arn(name) else None
+        if found is None:
+            raise Refused(
+                "ResourceNotFoundException",
+                f"No dashboard has the ARN {arn}",
+                {"ResourceType": "Dashboard", "ResourceId": arn},
+            )
+        return name, found
 
     def page(self, prefix: str, after: str, limit: int) -> list[Listed]:
         """Dashboards whose names start with `prefix` and are greater than `after`, by name."""

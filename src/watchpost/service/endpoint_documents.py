@@ -68,10 +68,21 @@ class VariantPlan:
 
 @dataclass(frozen=True, slots=True)
 class Publishing:
-    """How metrics are published: every so many seconds; `enhanced` adds series with the dimension InstanceId."""
+    """How metrics are published: utilization every so many seconds, invocations too if `enhanced`, else each minute.
+
+    `enhanced` also adds series with the dimension InstanceId.
+    """
 
     seconds: int = 60
     enhanced: bool = False
+
+    @property
+    def invocation_seconds(self) -> int:
+        """How often invocation metrics are published."""
+        return self.seconds if self.enhanced else 60
+
+
+ONCE_A_MINUTE = Publishing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +120,7 @@ class Deployment:
     variants: tuple[Variant, ...]
     shadows: tuple[Variant, ...] = ()
     capture: Capture | None = None
-    publishing: Publishing = Publishing()
+    publishing: Publishing = ONCE_A_MINUTE
     policy: Members | None = None
 
 
@@ -137,8 +148,8 @@ class EndpointDocument:
     """An endpoint.
 
     Args: live: the fleet that serves; None until the first is healthy. pending: the fleet that is to replace it, and
-    shift how far it has. previous: the fleet before, for a rollback. usual: each variant's weight before all traffic was
-    sent to a fallback. policy: LastDeploymentConfig.
+    shift how far it has. previous: the fleet before, for a rollback. usual: each variant's weight before a fallback.
+    policy: LastDeploymentConfig.
     """
 
     name: str
@@ -154,7 +165,6 @@ class EndpointDocument:
     usual: dict[str, float] = field(default_factory=dict)
     failure: str | None = None
     policy: Members | None = None
-    tags: dict[str, str] = field(default_factory=dict)
 
 
 MODEL = Kind("model", ModelDocument)

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+import msgspec
+
 from watchpost.errors import Refused
 from watchpost.events.json_path import compile_path
 from watchpost.events.pattern import compile_pattern
@@ -211,6 +213,13 @@ def _validate_target(target: Target) -> None:
             "ValidationException",
             f"Only one of Input, InputPath, or InputTransformer must be provided for target {target.id}.",
         )
+    if target.constant is not None:
+        try:
+            msgspec.json.decode(target.constant)
+        except msgspec.DecodeError as problem:
+            raise Refused(
+                "ValidationException", f"JSON syntax error in input for target {target.id}: {problem}."
+            ) from None
     paths = [path for path in (target.path,) if path is not None]
     if target.transformer is not None:
         paths += [path for _, path in target.transformer.paths]

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any, get_args
 
@@ -102,11 +101,12 @@ def records(root: Path, spec: Spec) -> tuple[Source, ...]:
     environment = spec.environment
     folder = environment["dataset_source"]
     files = sources(root, spec, folder)
-    if files and spec.exact:
-        start, end = (datetime.fromisoformat(environment[name]) for name in ("start_time", "end_time"))
-        files = in_window(root, spec, files, start, end)
+    if files and spec.window is not None:
+        files = in_window(root, files, *spec.window)
     if not files:
-        during = f" from {environment['start_time']} to {environment['end_time']}" if "start_time" in environment else ""
+        during = (
+            f" from {environment['start_time']} to {environment['end_time']}" if "start_time" in environment else ""
+        )
         places = ", ".join(sorted({uri for path, uri in spec.uris.items() if path.startswith(folder)})[:5]) or folder
         raise InputError(f"{NO_DATA}: no record{during} under {places}.")
     return files
@@ -143,9 +143,9 @@ def _baseline(root: Path, spec: Spec, monitor: Monitor[Any, Any]) -> Learned | N
     folder.mkdir(exist_ok=True)
     for beside in found.parent.iterdir():
         (folder / beside.name).symlink_to(beside)
-    for path, name in ((constraints, CONSTRAINTS), (statistics, STATISTICS)):
-        if path is not None and path.name != name:
-            (folder / name).symlink_to(path)
+    for given, usual in ((constraints, CONSTRAINTS), (statistics, STATISTICS)):
+        if given is not None and given.name != usual:
+            (folder / usual).symlink_to(given)
     known: Learned = monitor.load(folder)
     return known
 

@@ -10,19 +10,21 @@ import polars as pl
 
 from watchpost.attribution import parse_config
 from watchpost.attribution.endpoint import http_send
-from watchpost.attribution.remote import remote_model
+from watchpost.attribution.model import Model
+from watchpost.attribution.remote import Wire, remote_model
 from watchpost.data.dataset import Dataset
 from watchpost.data.quarantine import Quarantine
 from watchpost.data.sources import Source
 from watchpost.errors import InputError
 from watchpost.monitors import MONITORS, Monitor, Settings
+from watchpost.runners import RUNNERS, Job, Question
 from watchpost.service.execution_process_analyzer import NO_VIOLATIONS, analysis_settings, check, records
 from watchpost.service.execution_process_data import Format, format_of, opened
 from watchpost.service.execution_process_reports import kept_records, say
 from watchpost.service.execution_process_spec import Spec, local
 
 ANALYSIS = "analysis.json"
-_PREDICTED = "watchpost_prediction"
+_PREDICTED, _ROWS = "watchpost_prediction", 1000
 
 
 class _Methods(msgspec.Struct):
@@ -54,6 +56,8 @@ def run_clarify(root: Path, spec: Spec) -> str:
     except msgspec.MsgspecError as fault:
         raise InputError(f"analysis_config.json is not understood: {fault}.") from fault
     settings = analysis_settings(root, spec, text)
+    if spec.model_job is not None:
+        settings = replace(settings, model=_loaded(spec.model_job, spec.model, settings))
     output = local(root, environment["output_path"])
     with kept_records(output) as quarantine:
         if environment.get("baseline_constraints"):
@@ -81,9 +85,7 @@ def _explains(spec: Spec, config: _Config) -> bool:
     return kind == "MODEL_EXPLAINABILITY" if kind else config.methods.shap is not None and config.facet is None
 
 
-def _analyse(
-    root: Path, spec: Spec, config: _Config, settings: Settings, quarantine: Quarantine, output: Path
-) -> str:
+def _analyse(root: Path, spec: Spec, config: _Config, settings: Settings, quarantine: Quarantine, output: Path) -> str:
     files = records(root, spec)
     form = format_of(spec.environment.get("dataset_format")) or _format(config, files[0])
     headers = tuple(config.headers)
@@ -143,15 +145,39 @@ def _predicted(dataset: Dataset, spec: Spec, config: _Config, settings: Settings
     there = isinstance(config.predicted_label, str) and config.predicted_label in config.headers
     if not wants or there or settings.inference_attribute or settings.probability_attribute:
         return dataset, settings
-    if spec.model is None or not spec.model.startswith(("http://", "https://")):
+    model = _asked(spec, settings)
+    if model is None:
         if config.predictor is not None:
             say("no model could be asked for predictions, so bias is measured in the labels alone")
         return dataset, settings
-    return _Answered(dataset, spec.model, settings, config), _with_answers(settings, config)
+    return _Answered(dataset, model, config.label), _with_answers(settings, config)
+
+
+def _asked(spec: Spec, settings: Settings) -> Model | None:
+    """The model as a function of rows; None without one."""
+    if spec.model_job is not None:
+        return _loaded(spec.model_job, spec.model, settings)
+    if spec.model is None:
+        return None
+    if spec.model.startswith(("http://", "https://")):
+        return remote_model(http_send(spec.model), _wire(settings))
+    return _loaded(Job("xgboost"), spec.model, settings)
+
+
+def _loaded(job: Job, data: str | None, settings: Settings) -> Model:
+    """The model, loaded here as its runner loads it for an endpoint, and asked as an endpoint is."""
+    model = RUNNERS.load(job.runner).load(job, None if data is None else Path(data))
+    return remote_model(lambda body, content_type: model(Question(body, content_type)).body, _wire(settings))
+
+
+def _wire(settings: Settings) -> Wire:
+    return parse_config(settings.analysis_config or "{}", "analysis_config.json").wire()
 
 
 def _with_answers(settings: Settings, config: _Config) -> Settings:
-    return replace(settings, probability_attribute=_PREDICTED, probability_threshold_attribute=config.probability_threshold)
+    return replace(
+        settings, probability_attribute=_PREDICTED, probability_threshold_attribute=config.probability_threshold
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +185,8 @@ class _Answered:
     """A table with the model's score of every row beside it."""
 
     whole: Dataset
-    model: str
-    settings: Settings
-    config: _Config
+    model: Model
+    label: str | int | None
 
     @property
     def name(self) -> str:
@@ -170,8 +195,8 @@ class _Answered:
 
     def batches(self, quarantine: Quarantine) -> Iterator[pl.DataFrame]:
         """See Dataset.batches."""
-        known = parse_config(self.settings.analysis_config or "{}", "analysis_config.json")
-        ask = remote_model(http_send(self.model), known.wire())
         for batch in self.whole.batches(quarantine):
-            scores = [ask(part.drop(known.label or "", strict=False))[:, -1] for part in batch.iter_slices(1000)]
-            yield batch.with_columns(pl.Series(_PREDICTED, [float(s) for part in scores for s in part]))
+            label = batch.columns[self.label] if isinstance(self.label, int) else self.label
+            features = batch.drop(label, strict=False) if label is not None else batch
+            scores = [float(row[-1]) for part in features.iter_slices(_ROWS) for row in self.model(part)]
+            yield batch.with_columns(pl.Series(_PREDICTED, scores))

@@ -67,11 +67,13 @@ def sources(root: Path, spec: Spec, folder: str) -> tuple[Source, ...]:
 
 def _name(root: Path, spec: Spec, path: Path) -> str:
     inside = f"/{path.relative_to(root).as_posix()}"
-    found = max((place for place in spec.uris if inside == place or inside.startswith(f"{place}/")), key=len, default=None)
+    found = max(
+        (place for place in spec.uris if inside == place or inside.startswith(f"{place}/")), key=len, default=None
+    )
     return inside if found is None else spec.uris[found].rstrip("/") + inside.removeprefix(found)
 
 
-def in_window(root: Path, spec: Spec, files: Sequence[Source], start: datetime, end: datetime) -> tuple[Source, ...]:
+def in_window(root: Path, files: Sequence[Source], start: datetime, end: datetime) -> tuple[Source, ...]:
     """Copies of capture files that hold the records of [start, end) alone; files without one are left out."""
     folder = root / "window"
     folder.mkdir(exist_ok=True)

@@ -53,7 +53,7 @@ def postprocess(root: Path, script: Path) -> None:
     try:
         with container_paths(root):
             handler()
-    except Exception as problem:  # noqa: BLE001  it is the user's code: whatever it raises is told and fails the run
+    except Exception as problem:
         raise _failed(script, "post analytics processor script", problem) from problem
 
 
@@ -102,7 +102,7 @@ def _function(root: Path, script: Path, name: str, what: str) -> Callable[..., o
         namespace: dict[str, object] = {"__name__": script.stem, "__file__": str(script)}
         with container_paths(root):
             exec(code, namespace)  # noqa: S102  the script is what the job was asked to run
-    except Exception as problem:  # noqa: BLE001  it is the user's code: whatever it raises is told and fails the run
+    except Exception as problem:
         raise _failed(script, what, problem) from problem
     found = namespace.get(name)
     if not callable(found):

@@ -6,10 +6,13 @@ of the container contract (10.1), so that our programs and users' commands are d
 """
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
 import msgspec
+
+from watchpost.runners import Job
 
 CONTAINER = "/opt/ml/"
 MESSAGE = "/opt/ml/output/message"
@@ -25,16 +28,18 @@ class Spec:
     """One run.
 
     program: which of ours; `monitor` is a member of `watchpost.monitors`, named by `monitor`. environment: the
-    container's. uris: what lies in a container folder or file, as URIs, for names in reports. exact: the window begins
-    or ends within an hour, so records are chosen by their own times. model: a model file or the URL of a model, for
-    what has to ask it. memory_bytes: of address space; None is no limit.
+    container's. uris: what lies in a container folder or file, as URIs, for names in reports. window: it begins or ends
+    within an hour, so records are chosen by their own times; None takes all that was laid out. model: a model file or the URL of a model, for
+    what has to ask it; model_job: what to load instead, with its data at `model`. memory_bytes: of memory the process
+    may allocate; None is no limit.
     """
 
     program: Program
     environment: dict[str, str]
     uris: dict[str, str] = field(default_factory=dict)
-    exact: bool = False
+    window: tuple[datetime, datetime] | None = None
     model: str | None = None
+    model_job: Job | None = None
     monitor: str | None = None
     memory_bytes: int | None = None
 

@@ -53,11 +53,10 @@ PutMetrics = Callable[[Transaction, "tuple[Datum, ...]"], None]
 
 @dataclass(frozen=True, slots=True)
 class _Begun:
-    """A run that has begun: what is settled at its end."""
+    """A run that has begun; `futile` says why there is nothing to run."""
 
     task: Task
-    execution: MonitoringExecution | None = None
-    schedule_arn: str | None = None
+    futile: str | None = None
 
 
 class Executions:
@@ -104,7 +103,6 @@ class Executions:
         work = WORK.decode(queued.body)
         with self._slots:
             now = max(now, self._clock.now())
-            begun: _Begun | None = None
             try:
                 begun = self._begin_execution(work, now) if work.schedule is not None else self._begin_job(work, now)
                 if begun is None:
@@ -120,9 +118,11 @@ class Executions:
                 finished = _failed(str(problem))
         if finished.cut:
             return Retry(now, "the server stopped in the middle of the run")
-        return Done(lambda tx: self._settle(tx, work, begun, finished, self._clock.now()))
+        return Done(lambda tx: self._settle(tx, work, finished, self._clock.now()))
 
     def _run(self, begun: _Begun) -> Finished:
+        if begun.futile is not None:
+            return _failed(begun.futile)
         if begun.task.job.status == "Stopping":
             return Finished("Stopped", "The job was stopped before it began.")
         name = begun.task.job.name
@@ -169,7 +169,8 @@ class Executions:
             scheduled=execution.scheduled,
         )
         running = replace(execution, status="InProgress", modified=now, start=window.start, end=window.end)
-        begun = _Begun(Task(made, request.since, request.exact, schedule.monitor), running, schedule.arn)
+        futile = None if request.found else _searched(request, window)
+        begun = _Begun(Task(made, request.since, request.window, schedule.monitor), futile)
 
         def begin(tx: Transaction) -> _Begun | None:
             current = tx.get(EXECUTION, execution_key(execution.schedule, execution.scheduled))
@@ -177,20 +178,18 @@ class Executions:
                 return None
             tx.put(PROCESSING_JOB, made.name, made)
             tx.put(EXECUTION, execution_key(running.schedule, running.scheduled), running)
-            data: dict[str, object] = {"scheduled": running.scheduled, "job": made.name, "window": [window.start, window.end]}
+            data: dict[str, object] = {
+                "scheduled": running.scheduled,
+                "job": made.name,
+                "window": [window.start, window.end],
+            }
             tx.record(Entry(now, "monitoring-execution.begin", schedule.arn, "server", data))
             self._news.job(tx, made, now, schedule.arn)
             return begun
 
-        if self._store.write(begin) is None:
-            return None
-        if not request.found:
-            raise _Empty(begun, _searched(request, window))
-        return begun
+        return self._store.write(begin)
 
-    def _planned(
-        self, tx: Transaction, work: Work
-    ) -> tuple[MonitoringExecution, MonitoringSchedule, Job] | None:
+    def _planned(self, tx: Transaction, work: Work) -> tuple[MonitoringExecution, MonitoringSchedule, Job] | None:
         assert work.schedule is not None
         assert work.scheduled is not None
         execution = tx.get(EXECUTION, execution_key(work.schedule, work.scheduled))
@@ -201,3 +200,87 @@ class Executions:
             raise Refused("ResourceNotFound", f"The schedule {work.schedule} was deleted before the execution began.")
         _, _, job = resolved(tx, schedule.config, self._configuration)
         return execution, schedule, job
+
+    def _settle(self, tx: Transaction, work: Work, finished: Finished, now: datetime) -> None:
+        job = tx.get(PROCESSING_JOB, work.job)
+        execution, subject = None, ""
+        if work.schedule is not None and work.scheduled is not None:
+            execution = tx.get(EXECUTION, execution_key(work.schedule, work.scheduled))
+            subject = arn(self._configuration, "monitoring-schedule", work.schedule)
+        if job is not None and job.status in UNSETTLED:
+            job = replace(
+                job,
+                status=finished.status,
+                ended=now,
+                modified=now,
+                message=finished.message[:LONGEST_REASON] or None,
+                failure=finished.failure,
+            )
+            tx.put(PROCESSING_JOB, job.name, job)
+            self._news.job(tx, job, now, subject or None)
+        if execution is not None:
+            self._conclude(tx, execution, finished, subject, now)
+        elif job is not None:
+            if finished.metrics:
+                self._put_metrics(tx, finished.metrics)
+            data: dict[str, object] = {"status": finished.status, "message": finished.message}
+            tx.record(Entry(now, "processing-job.end", job.arn, "server", data))
+            self._version(tx, job, finished, now)
+
+    def _conclude(
+        self, tx: Transaction, execution: MonitoringExecution, finished: Finished, subject: str, now: datetime
+    ) -> None:
+        status: ExecutionStatus = finished.status
+        if finished.message.startswith("CompletedWithViolations"):
+            status = "CompletedWithViolations"
+        publish = bool(finished.metrics) and not execution.published
+        ended = replace(
+            execution,
+            status=status,
+            modified=now,
+            message=finished.message or None,
+            failure=finished.failure,
+            published=execution.published or publish,
+            baseline=dict(finished.baseline),
+        )
+        tx.put(EXECUTION, execution_key(execution.schedule, execution.scheduled), ended)
+        if publish:
+            # Once a window: data of a metric add up, and a window run again would count twice.
+            self._put_metrics(tx, finished.metrics)
+        data: dict[str, object] = {
+            "scheduled": execution.scheduled,
+            "status": status,
+            "message": finished.message,
+            "baseline": dict(finished.baseline),
+        }
+        tx.record(Entry(now, "monitoring-execution.end", subject, "server", data))
+        self._alerts.heard(tx, ended, now)
+
+    def _version(self, tx: Transaction, job: ProcessingJob, finished: Finished, now: datetime) -> None:
+        """Number the baseline that a job left, by its place."""
+        known = ("statistics.json", "constraints.json", "analysis.json")
+        names = [uri for uri in finished.files if uri.rpartition("/")[2] in known]
+        if not names or finished.status != "Completed":
+            return
+        uri = names[0].rpartition("/")[0]
+        files = {one.removeprefix(f"{uri}/"): finished.files[one] for one in names}
+        versions = tx.scan(BASELINE, prefix=f"{uri}|")
+        made = BaselineVersion(uri, len(versions) + 1, job.name, now, files)
+        tx.put(BASELINE, f"{uri}|{made.version:06}", made)
+        data: dict[str, object] = {"uri": uri, "version": made.version, "files": files}
+        tx.record(Entry(now, "baseline.made", job.arn, "server", data))
+
+
+def _searched(request: Request, window: Window) -> str:
+    places = ", ".join(request.searched)
+    during = f"{window.start:%Y-%m-%dT%H:%M:%SZ} to {window.end:%Y-%m-%dT%H:%M:%SZ}"
+    return f"Job inputs had no data: no record from {during} under {places}"
+
+
+def _failed(why: str) -> Finished:
+    return Finished("Failed", why[:LONGEST_REASON], why[:LONGEST_REASON])
+
+
+def _is_passing(problem: Refused | OSError) -> bool:
+    """Whether it may be gone when it is tried again."""
+    return isinstance(problem, OSError) or problem.fault == "ServiceUnavailable"

@@ -14,6 +14,9 @@ from watchpost.stores.objects.objects import Objects, bucket_and_key
 from watchpost.windows import Window
 
 HOUR = timedelta(hours=1)
+CAPTURE_PREFIX = "sagemaker_endpoint_datacapture_prefix"
+"""Environment of a job: where records lie that another process than this server captures."""
+
 GROUND_TRUTH = "groundtruth_input_1"
 _INPUT, _TRUTH = "/opt/ml/processing/input", "/opt/ml/processing/groundtruth"
 _BASELINE, _CONFIG = "/opt/ml/processing/baseline", "/opt/ml/processing/input/analysis_config"
@@ -44,13 +47,13 @@ class Request:
     """The processing job of a window.
 
     members: of CreateProcessingJob. since: labels collected before it are of no use, by the input's name. searched:
-    where records of the window would lie. found: whether there are any. exact: see `Spec.exact`.
+    where records of the window would lie. found: whether there are any. window: see `Spec.window`.
     """
 
     members: Members
     searched: tuple[str, ...]
     found: bool
-    exact: bool
+    window: tuple[datetime, datetime] | None
     since: Mapping[str, datetime] = field(default_factory=dict)
 
 
@@ -95,7 +98,11 @@ def request_of(
     if job.network is not None:
         members["NetworkConfig"] = job.network
     return Request(
-        members, tuple(searched), count > 0, not whole and job.source.endpoint_name is not None, {GROUND_TRUTH: window.start}
+        members,
+        tuple(searched),
+        count > 0,
+        None if whole or job.source.endpoint_name is None else (window.start, window.end),
+        {GROUND_TRUTH: window.start},
     )
 
 
@@ -123,7 +130,8 @@ def _records(
     source = job.source
     place = source.local_path.rstrip("/")
     if source.endpoint_name is not None:
-        prefix = endpoints.capture_prefix(source.endpoint_name).rstrip("/")
+        said = job.environment.get(CAPTURE_PREFIX)
+        prefix = (said or endpoints.capture_prefix(source.endpoint_name)).rstrip("/")
         base = prefix if prefix.endswith(f"/{source.endpoint_name}") else f"{prefix}/{source.endpoint_name}"
         searched.append(f"{base}/")
         for variant in _folders(objects, base):
@@ -258,9 +266,7 @@ def _environment(job: Job, schedule: MonitoringSchedule, window: Window) -> dict
         "baseline_statistics": _at(job.statistics, f"{_BASELINE}/stats"),
         "analysis_config": _at(job.config_uri, _CONFIG),
         "record_preprocessor_script": _at(job.preprocessor, f"{_INPUT}/record_preprocessor_script_input"),
-        "post_analytics_processor_script": _at(
-            job.postprocessor, f"{_INPUT}/post_analytics_processor_script_input"
-        ),
+        "post_analytics_processor_script": _at(job.postprocessor, f"{_INPUT}/post_analytics_processor_script_input"),
     }
     defaults = {"publish_cloudwatch_metrics": "Enabled"}
     return {**defaults, **job.environment, **{name: value for name, value in found.items() if value is not None}}

@@ -4,8 +4,10 @@ Requests are kept as they were asked (`members`, in the API's own words), becaus
 what the server itself decides are fields beside them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Literal, get_args
 
 from watchpost.documents import Kind
@@ -14,6 +16,8 @@ from watchpost.service.configuration import Configuration
 
 Members = dict[str, object]
 """A structure of the API: member names to JSON values."""
+
+NO_TAGS: Mapping[str, str] = MappingProxyType({})
 
 MonitoringType = Literal["DataQuality", "ModelQuality", "ModelBias", "ModelExplainability"]
 MONITORING_TYPES: tuple[MonitoringType, ...] = get_args(MonitoringType)

@@ -180,7 +180,6 @@ def job_of(monitor: MonitoringType, members: Members) -> Job:
     )
 
 
-
 def _convert(value: object, kind: type[V]) -> V:
     return msgspec.convert(value, kind, strict=False)
 
@@ -231,8 +230,8 @@ class Times:
 def times_of(config: Members, name: str) -> Times:
     """When the schedule of that name runs. Raises: Refused: ValidationException: the expression is none.
 
-    An expression may be followed by a time zone (`cron(0 12 * * ? *) Europe/Berlin`; ours). Without `ScheduleConfig` the
-    schedule is daily, at an hour that depends on its name.
+    An expression may be followed by a time zone (`cron(0 12 * * ? *) Europe/Berlin`; ours). Without `ScheduleConfig`
+    the schedule is daily, at an hour that depends on its name.
     """
     given = _convert(config.get("ScheduleConfig") or {}, dict[str, str | None])
     start = given.get("DataAnalysisStartTime")

@@ -1,10 +1,13 @@
 """Job definitions: made, described, listed and removed; they never change."""
 
+from collections.abc import Mapping
+
 from watchpost.errors import Refused
 from watchpost.service.clock import Clock
 from watchpost.service.configuration import Configuration
 from watchpost.service.monitoring_documents import (
     JOB_DEFINITION,
+    NO_TAGS,
     JobDefinition,
     Members,
     MonitoringType,
@@ -13,6 +16,7 @@ from watchpost.service.monitoring_documents import (
     not_found,
 )
 from watchpost.service.monitoring_job import job_of
+from watchpost.service.sagemaker_tags import write_tags
 from watchpost.stores.store import Entry, Store, Transaction
 
 
@@ -22,7 +26,9 @@ class JobDefinitions:
     def __init__(self, store: Store, clock: Clock, configuration: Configuration) -> None:
         self._store, self._clock, self._configuration = store, clock, configuration
 
-    def create(self, monitor: MonitoringType, name: str, members: Members, actor: str) -> str:
+    def create(
+        self, monitor: MonitoringType, name: str, members: Members, actor: str, tags: Mapping[str, str] = NO_TAGS
+    ) -> str:
         """Keep a definition; its ARN.
 
         Args: members: of the request, without the name and the tags.
@@ -36,6 +42,7 @@ class JobDefinitions:
             if tx.get(JOB_DEFINITION, definition_key(monitor, name)) is not None:
                 raise Refused("ResourceInUse", f"Job definition {made.arn} already exists.")
             tx.put(JOB_DEFINITION, definition_key(monitor, name), made)
+            write_tags(tx, made.arn, tags, made.created)
             tx.record(Entry(now, "job-definition.create", made.arn, actor, {"members": members}))
 
         self._store.write(work)
@@ -65,9 +72,7 @@ class JobDefinitions:
         return [definition for _, definition in found]
 
 
-def the_definition(
-    tx: Transaction, monitor: MonitoringType, name: str, configuration: Configuration
-) -> JobDefinition:
+def the_definition(tx: Transaction, monitor: MonitoringType, name: str, configuration: Configuration) -> JobDefinition:
     """The definition of that name. Raises: Refused: ResourceNotFound."""
     found = tx.get(JOB_DEFINITION, definition_key(monitor, name))
     if found is None:

@@ -68,7 +68,8 @@ def described_execution(execution: MonitoringExecution, job_arn: str) -> Members
         CreationTime=execution.created,
         LastModifiedTime=execution.modified,
         MonitoringExecutionStatus=execution.status,
-        ProcessingJobArn=None if execution.status == "Pending" else job_arn,
+        # Without a job that was begun there is nothing to describe under this ARN.
+        ProcessingJobArn=None if execution.start is None else job_arn,
         EndpointName=execution.endpoint,
         FailureReason=execution.failure,
         MonitoringJobDefinitionName=execution.definition,

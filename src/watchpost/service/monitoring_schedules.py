@@ -1,5 +1,6 @@
 """Monitoring schedules: made, changed, started, stopped, listed and removed."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -13,6 +14,7 @@ from watchpost.service.monitoring_documents import (
     CURSOR,
     EXECUTION,
     MONITORING_TYPES,
+    NO_TAGS,
     SCHEDULE,
     Members,
     MonitoringExecution,
@@ -25,6 +27,7 @@ from watchpost.service.monitoring_documents import (
 from watchpost.service.monitoring_job import Job, job_of, times_of
 from watchpost.service.monitoring_jobs import find_definition, the_definition
 from watchpost.service.monitoring_news import MonitoringNews
+from watchpost.service.sagemaker_tags import write_tags
 from watchpost.stores.store import Entry, Store, Transaction
 
 _MOMENT, _LATELY = timedelta(microseconds=1), timedelta(days=2)
@@ -39,7 +42,7 @@ class MonitoringSchedules:
         self._store, self._clock, self._configuration = store, clock, configuration
         self._news, self._alerts = news, alerts
 
-    def create(self, name: str, config: Members, actor: str) -> str:
+    def create(self, name: str, config: Members, actor: str, tags: Mapping[str, str] = NO_TAGS) -> str:
         """Make a schedule, which is Pending until the server's loop has seen it; its ARN.
 
         Raises: Refused: ResourceInUse: there is one of that name; ResourceNotFound: the job definition;
@@ -58,6 +61,7 @@ class MonitoringSchedules:
                 name, own, "Pending", now, now, now - _MOMENT, config, monitor, definition, endpoint
             )
             self._alerts.begin(tx, name, now)
+            write_tags(tx, made.arn, tags, made.created)
             self._write(tx, made, "monitoring-schedule.create", actor, now)
 
         self._store.write(work)
@@ -166,9 +170,7 @@ def the_schedule(tx: Transaction, name: str, configuration: Configuration) -> Mo
     return found
 
 
-def resolved(
-    tx: Transaction, config: Members, configuration: Configuration
-) -> tuple[MonitoringType, str | None, Job]:
+def resolved(tx: Transaction, config: Members, configuration: Configuration) -> tuple[MonitoringType, str | None, Job]:
     """The kind of monitor a schedule runs, the name of its job definition (None: given inline), and the job.
 
     Raises: Refused: ResourceNotFound; ValidationException: neither or both are given.

@@ -1,5 +1,6 @@
 """Processing jobs: asked for, described, stopped, listed; what performs them is `ProcessingWork`."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import msgspec
@@ -8,6 +9,7 @@ from watchpost.errors import Refused
 from watchpost.service.clock import Clock
 from watchpost.service.configuration import Configuration
 from watchpost.service.monitoring_documents import (
+    NO_TAGS,
     PROCESSING_JOB,
     UNSETTLED,
     Members,
@@ -17,6 +19,7 @@ from watchpost.service.monitoring_documents import (
 )
 from watchpost.service.monitoring_news import MonitoringNews
 from watchpost.service.processing_inputs import inputs_of
+from watchpost.service.sagemaker_tags import write_tags
 from watchpost.service.schedules_due import QUEUE, WORK, Work
 from watchpost.stores.store import Entry, Store, Transaction
 
@@ -41,7 +44,7 @@ class ProcessingJobs:
     def __init__(self, store: Store, clock: Clock, configuration: Configuration, news: MonitoringNews) -> None:
         self._store, self._clock, self._configuration, self._news = store, clock, configuration, news
 
-    def create(self, name: str, members: Members, actor: str) -> str:
+    def create(self, name: str, members: Members, actor: str, tags: Mapping[str, str] = NO_TAGS) -> str:
         """Take a job in, to be run at once; its ARN. What image it names is looked at when it runs.
 
         Args: members: of the request, without the name and the tags.
@@ -51,14 +54,13 @@ class ProcessingJobs:
         inputs_of(members.get("ProcessingInputs"))
         outputs_of(members)
         now = self._clock.now()
-        made = ProcessingJob(
-            name, arn(self._configuration, "processing-job", name), "InProgress", now, now, members
-        )
+        made = ProcessingJob(name, arn(self._configuration, "processing-job", name), "InProgress", now, now, members)
 
         def work(tx: Transaction) -> None:
             if tx.get(PROCESSING_JOB, name) is not None:
                 raise Refused("ResourceInUse", f"Processing job {made.arn} already exists.")
             tx.put(PROCESSING_JOB, name, made)
+            write_tags(tx, made.arn, tags, made.created)
             tx.enqueue(QUEUE, WORK.encode(Work(name)), now, now)
             tx.record(Entry(now, "processing-job.create", made.arn, actor, {"members": members}))
             self._news.job(tx, made, now)

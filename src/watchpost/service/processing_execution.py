@@ -1,7 +1,7 @@
 """One run of a processing job outside any transaction: inputs laid out, the program run, its outputs put away."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -12,12 +12,13 @@ import structlog
 
 from watchpost.errors import Refused, ServerError, WatchpostError
 from watchpost.metrics.identity import Datum, Metric
+from watchpost.runners import Plan, Upstream
 from watchpost.service.clock import Clock
 from watchpost.service.execution_process_spec import METRICS, REQUEST, Spec, local
 from watchpost.service.monitoring_documents import Members, ProcessingJob
 from watchpost.service.processing import outputs_of
 from watchpost.service.processing_images import Command, Ours, Unknown, program_of
-from watchpost.service.processing_inputs import ProcessingInput, bring, clear, inputs_of, stage, upload
+from watchpost.service.processing_inputs import ProcessingInput, bring, clear, found_at, inputs_of, stage, upload
 from watchpost.service.processing_runs import Asked, Ended, Runs
 from watchpost.stores.objects.objects import Objects
 
@@ -28,15 +29,16 @@ _log = structlog.get_logger(__name__)
 PutLog = Callable[[str, str, Sequence[tuple[int, str]], datetime, bool], object]
 """Group, stream, (epoch milliseconds, message) pairs, now, whether to create what is missing."""
 
-ModelAddress = Callable[[str | None, str | None], str | None]
-"""Where a model can be asked, by its name and the endpoint's: a URL, a model file, or None."""
+ModelPlan = Callable[[str | None, str | None], Plan | None]
+"""How a model is reached, by its name and the endpoint's; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
     """How a run ended. cut: it did not: the server stops, and another life of it begins the run again.
 
-    metrics: what it measured. files: SHA-256 of the files it put away, by URI. baseline: of those it judged by, by name.
+    metrics: what it measured. files: SHA-256 of the files it put away, by URI. baseline: of those it judged by, by
+    variable of the environment.
     """
 
     status: Literal["Completed", "Failed", "Stopped"]
@@ -50,11 +52,11 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is to be run. See `executions_request.Request` for `since` and `exact`; monitor: the schedule's kind."""
+    """What is to be run. See `executions_request.Request` for `since` and `window`; monitor: the schedule's kind."""
 
     job: ProcessingJob
     since: Mapping[str, datetime] = field(default_factory=dict)
-    exact: bool = False
+    window: tuple[datetime, datetime] | None = None
     monitor: str | None = None
 
 
@@ -84,11 +86,11 @@ class Execution:
         put_log: PutLog,
         clock: Clock,
         home: Path,
-        model_address: ModelAddress,
+        model_plan: ModelPlan,
         memory_bytes: int | None,
     ) -> None:
         self._objects, self._runs, self._put_log, self._clock = objects, runs, put_log, clock
-        self._home, self._model_address, self._memory = home, model_address, memory_bytes
+        self._home, self._model_plan, self._memory = home, model_plan, memory_bytes
 
     def __call__(self, task: Task, asked: Asked) -> Finished:
         """See Execute."""
@@ -130,9 +132,16 @@ class Execution:
             words = (*program.words, *_words(application.get("ContainerArguments")))
             ended = self._runs.run_command(root, words, environment, seconds, tell, asked)
         else:
-            model = self._model(root, environment, program)
-            uris = dict(staged.uris)
-            spec = Spec(program.program, environment, uris, task.exact, model, program.monitor, self._memory)
+            spec = Spec(
+                program.program,
+                environment,
+                dict(staged.uris),
+                task.window,
+                monitor=program.monitor,
+                memory_bytes=self._memory,
+            )
+            if program.program == "clarify":
+                spec = self._with_model(root, spec)
             ended = self._runs.run_ours(root, spec, seconds, tell, asked)
         return self._concluded(task, root, ended, outputs, environment, seconds)
 
@@ -160,26 +169,32 @@ class Execution:
             found["analysis_config"] = f"/{files[0].relative_to(root).as_posix()}"
         return found
 
-    def _model(self, root: Path, environment: Mapping[str, str], program: Ours) -> str | None:
-        """Where the model that a Clarify job asks about answers."""
-        if program.program != "clarify":
-            return None
-        text = local(root, environment["analysis_config"]).read_bytes()
+    def _with_model(self, root: Path, spec: Spec) -> Spec:
+        """With the model that a Clarify job asks about: where it answers, or what to load in the job's own process."""
+        text = local(root, spec.environment["analysis_config"]).read_bytes()
         try:
             config = msgspec.json.decode(text, type=dict[str, object])
-            predictor = msgspec.convert(config.get("predictor") or {}, Members)
+            predictor = msgspec.convert(config.get("predictor") or {}, dict[str, object])
         except msgspec.MsgspecError as problem:
             raise Refused("ValidationException", f"analysis_config.json is not understood: {problem}.") from problem
-        name, endpoint = predictor.get("model_name"), predictor.get("endpoint_name")
-        at = None if endpoint is None else str(endpoint)
-        found = self._model_address(
-            None if name is None else str(name), at or environment.get("sagemaker_endpoint_name")
+        name, endpoint = (
+            None if given is None else str(given)
+            for given in (predictor.get("model_name"), predictor.get("endpoint_name"))
         )
-        if found is None or not found.startswith("s3://"):
-            return found
-        path = root / "model" / found.rpartition("/")[2]
-        bring(self._objects, found, path)
-        return str(path)
+        found = self._model_plan(name, endpoint or spec.environment.get("sagemaker_endpoint_name"))
+        if found is None:
+            return spec
+        if isinstance(found, Upstream):
+            return replace(spec, model=f"{found.url}{found.invocations}")
+        if not found.data.startswith("s3://"):
+            return replace(spec, model_job=found, model=found.data or None)
+        path = root / "model" / found.data.rstrip("/").rpartition("/")[2]
+        if not found.data.endswith("/"):
+            bring(self._objects, found.data, path)
+        for uri, below in found_at(self._objects, found.data) if found.data.endswith("/") else ():
+            bring(self._objects, uri, path / below)
+        # A tree is explained exactly from its file; whatever else a runner knows to load is asked.
+        return replace(spec, model=str(path), model_job=None if found.runner == "xgboost" and path.is_file() else found)
 
     def _concluded(
         self,

@@ -52,7 +52,8 @@ def inputs_of(given: object) -> list[ProcessingInput]:
 def stage(objects: Objects, root: Path, inputs: Sequence[ProcessingInput], since: Mapping[str, datetime]) -> Staged:
     """Lay out the inputs; files of this machine are linked, others copied.
 
-    since: by an input's name, the hour before which its hour folders are left out. Raises: Refused, OSError, ValueError.
+    since: by an input's name, the hour before which its hour folders are left out.
+    Raises: Refused, OSError, ValueError.
     """
     uris: dict[str, str] = {}
     counts: dict[str, int] = {}

@@ -63,8 +63,10 @@ class Runs:
     def _run(
         self, root: Path, words: Sequence[str], environment: Mapping[str, str], seconds: float, tell: Tell, asked: Asked
     ) -> Ended:
+        if self._closing.is_set():
+            return Ended("server stops")
         with (root / "log").open("wb") as log:
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # noqa: S603  our own program, or a command of the server's owner
                 words,
                 cwd=root,
                 env=dict(environment),

@@ -103,8 +103,7 @@ class RunnerProcess:
             began = monotonic()
             try:
                 self._live()
-            except Exception as problem:
-                # Whatever keeps a process from starting (no data, no memory, no file handles) may pass.
+            except Exception as problem:  # noqa: BLE001  no data, no memory, no file handles: whatever it is may pass
                 self.failure = f"{type(problem).__name__}: {problem}"
                 _log.warning("a runner cannot start", runner=self.instance, why=self.failure, exc_info=True)
             self.connections = None
@@ -219,7 +218,7 @@ class ProcessFleet:
         self._processes: list[RunnerProcess] = []
         self._made = 0
         self._stopped = False
-        self.path = "/invocations"
+        self.path, self.memory_bytes = "/invocations", spawn.limits.memory_mb * 1024 * 1024
         self.scale(instances)
 
     def scale(self, instances: int) -> None:

@@ -1,7 +1,8 @@
 """The loop of monitoring schedules: every window of every schedule is handed out once, late ones too.
 
 A window is handed out in one transaction: the schedule's cursor moves on, the execution is noted as Pending, and its
-task enters the queue. So it does not matter how many servers run this loop, when they are killed, or that a clock jumps.
+task enters the queue. So it matters neither how many servers run this loop, nor when they are killed, nor that a clock
+jumps.
 """
 
 from collections.abc import Sequence

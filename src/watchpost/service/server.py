@@ -13,6 +13,8 @@ from watchpost.service.clock import Clock, SystemClock
 from watchpost.service.configuration import Configuration
 from watchpost.service.credentials import Credentials
 from watchpost.service.dashboards import Dashboards
+from watchpost.service.endpoint_settings import read_settings
+from watchpost.service.endpoints import Endpoints, states_of
 from watchpost.service.events import Events
 from watchpost.service.health import Health, HealthCheck
 from watchpost.service.home import prepared, server_name
@@ -20,9 +22,13 @@ from watchpost.service.lifecycle import Loop
 from watchpost.service.logs import Logs
 from watchpost.service.metric_queries import MetricQueries
 from watchpost.service.metrics import Metrics
+from watchpost.service.model_registry import ModelRegistry
+from watchpost.service.monitoring import Monitoring
+from watchpost.service.monitoring_endpoints import MonitoredEndpoints
 from watchpost.service.objects import opened_objects
 from watchpost.service.pulse import Pulse
 from watchpost.service.queued_work import Trade, worker
+from watchpost.service.sagemaker_tags import SagemakerTags
 from watchpost.service.self_metrics import SelfMetrics
 from watchpost.service.topics import Topics
 from watchpost.stores.objects.objects import Objects
@@ -58,6 +64,10 @@ class Server:
     logs: Logs
     alarms: Alarms
     dashboards: Dashboards
+    model_registry: ModelRegistry
+    sagemaker_tags: SagemakerTags
+    endpoints: Endpoints
+    monitoring: Monitoring
     pulse: Pulse
     loops: tuple[Loop, ...]
     _check: HealthCheck = field(init=False)
@@ -144,11 +154,39 @@ def _composed(
         new_id,
         holder=name,
         settings=detectors.settings,
+        detectors=detectors.ensure,
         evaluated=self_metrics.evaluated,
     )
+    endpoints = Endpoints(
+        store,
+        clock,
+        configuration,
+        new_id,
+        events=events,
+        objects=objects,
+        put_metrics=metrics.put,
+        put_logs=logs.put,
+        settings=read_settings(configuration.home),
+        in_alarm=states_of(alarms),
+    )
+    monitored = MonitoredEndpoints(store, configuration.home)
+    monitoring = Monitoring(
+        store,
+        clock,
+        objects,
+        monitored,
+        metrics,
+        events,
+        logs.put,
+        configuration,
+        new_id,
+        model_plan=monitored.model,
+    )
+    monitoring.tidy()
     trades = (
         Trade(topics.performers(), topics.interrupted(), topics.repeatable()),
         Trade(events.performers(), events.interrupted(), events.repeatable),
+        Trade(monitoring.performers(), monitoring.interrupted(), monitoring.repeatable),
     )
 
     def settle(gone: str) -> int:
@@ -161,6 +199,9 @@ def _composed(
         "logs": logs.run,
         "events": events.run,
         "alarms": alarms.run,
+        "endpoints": endpoints.run,
+        "endpoint metrics": endpoints.metrics.run,
+        "monitoring": monitoring.run,
         "work": worker(store, clock, trades, name, self_metrics.delivered).run,
     }
     waiting = "watchpost_queue_tasks", "Tasks in a work queue", "queue"
@@ -183,6 +224,10 @@ def _composed(
         logs=logs,
         alarms=alarms,
         dashboards=Dashboards(store, clock, configuration),
+        model_registry=ModelRegistry(store, clock, configuration, events, new_id),
+        sagemaker_tags=SagemakerTags(store, clock, configuration),
+        endpoints=endpoints,
+        monitoring=monitoring,
         pulse=pulse,
         loops=tuple(Loop(loop, run, self_metrics.restarted) for loop, run in runs.items()),
     )

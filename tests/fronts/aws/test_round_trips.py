@@ -25,6 +25,8 @@ PAIRS = [
 ]
 # botocore keeps this member as text, whatever the model says.
 EXPIRES = {"HeadObject", "GetObject"}
+# Its answer has no structure around its member; botocore's client reads it by itself, its parser does not.
+UNWRAPPED = {"GetBucketLocation"}
 # The same request as ListBuckets, to another host.
 ELSEWHERE = {"ListDirectoryBuckets"}
 
@@ -79,6 +81,8 @@ def test_what_botocore_sends_is_what_the_operation_gets(service, protocol, rando
 @given(random=st.randoms(use_true_random=True))
 def test_what_the_operation_answers_is_what_botocore_reads(service, protocol, random) -> None:
     for operation in operations(service):
+        if operation.name in UNWRAPPED:
+            continue
         shape = theirs(service).operation_model(operation.name).output_shape
         given_ = Values(random).structure(shape) if shape else {}
         response = wire(service, protocol).answer(operation, given_, "the-request-id")

@@ -33,10 +33,10 @@ from watchpost.stores.objects.objects import (
     no_such_bucket,
     no_such_key,
 )
+from watchpost.stores.objects.place import SIDECAR, Place, is_full_folder, pruned, unlinked
 from watchpost.stores.objects.walk import KeyWalk, Listings
 
-# Names that no part of a key has.
-_SIDECAR = "%!"
+# A name that no part of a key has.
 _MARK = "%bucket"
 # How often somebody else may take a folder away, or put one in the way, between two steps of a write.
 _ATTEMPTS = 20
@@ -53,6 +53,8 @@ class FolderObjects:
         shutil.rmtree(self._fresh, ignore_errors=True)
         self._fresh.mkdir()
         self._listings = Listings(root / ".uploads" / "clock")
+        # Held while files move and folders come and go, which takes microseconds.
+        self._shape = Lock()
         self._locks = tuple(Lock() for _ in range(64))
 
     # --- objects ---
@@ -91,7 +93,7 @@ class FolderObjects:
                 with self._lock(bucket, key):
                     opened = place.opened()
             if opened is None:
-                raise no_such_key() if place.bucket.is_dir() else no_such_bucket(bucket)
+                raise no_such_key() if place.bucket.is_dir() else no_such_bucket()
             try:
                 return OpenFile(opened, self._info(place, os.fstat(opened.fileno())))
             except BaseException:
@@ -122,17 +124,18 @@ class FolderObjects:
         place = self._place(bucket, key)
         with files.told(), self._lock(bucket, key):
             if not place.bucket.is_dir():
-                raise no_such_bucket(bucket)
+                raise no_such_bucket()
             if condition is not ANYTHING:
                 condition.check(self._there(place))
-            gone = [path for path in (place.file, place.beside) if _unlinked(path)]
-            if not gone:
-                return False
-            files.sync_folder(place.file.parent)
-            place.sidecar.unlink(missing_ok=True)
-            _prune(place.file.parent, place.bucket)
-            _prune(place.sidecar.parent, self._meta / bucket)
-            return True
+            with self._shape:
+                # Not one of a list: both, should a crash have left both.
+                gone = [unlinked(path) for path in (place.file, place.beside)]
+                left = pruned(place.file.parent, place.bucket)
+                place.sidecar.unlink(missing_ok=True)
+                pruned(place.sidecar.parent, self._meta / bucket)
+            if any(gone):
+                files.sync_folder(left)
+            return any(gone)
 
     def copy(
         self,
@@ -196,14 +199,14 @@ class FolderObjects:
         """See `Objects.delete_bucket`."""
         folder = self._bucket_folder(name)
         if self.list(name, limit=1):
-            raise Refused("BucketNotEmpty", "The bucket you tried to delete is not empty", {"BucketName": name})
+            raise Refused("BucketNotEmpty", "The bucket you tried to delete is not empty")
         with files.told():
             for inner, _folders, _files in os.walk(folder, topdown=False):
                 try:
                     Path(inner).rmdir()
                 except OSError as problem:
                     told = f"The folder {inner} of this bucket holds files that are no objects ({problem.strerror})."
-                    raise Refused("BucketNotEmpty", told, {"BucketName": name}) from problem
+                    raise Refused("BucketNotEmpty", told) from problem
             shutil.rmtree(self._meta / name, ignore_errors=True)
             files.sync_folder(self._root)
 
@@ -239,19 +242,19 @@ class FolderObjects:
     def _bucket_folder(self, name: str) -> Path:
         folder = self._root / check_bucket(name)
         if not folder.is_dir():
-            raise no_such_bucket(name)
+            raise no_such_bucket()
         return folder
 
-    def _place(self, bucket: str, key: str) -> "_Place":
-        return _Place(self._root / check_bucket(bucket), self._meta / bucket, check_key(key))
+    def _place(self, bucket: str, key: str) -> Place:
+        return Place(self._root / check_bucket(bucket), self._meta / bucket, check_key(key))
 
     def _lock(self, bucket: str, key: str) -> Lock:
         return self._locks[hash((bucket, key)) % len(self._locks)]
 
-    def _info(self, place: "_Place", status: os.stat_result) -> ObjectInfo:
+    def _info(self, place: Place, status: os.stat_result) -> ObjectInfo:
         return sidecars.info(place.key, status, sidecars.read(place.sidecar, status))
 
-    def _there(self, place: "_Place") -> ObjectInfo | None:
+    def _there(self, place: Place) -> ObjectInfo | None:
         opened = place.opened()
         if opened is None:
             return None
@@ -259,11 +262,11 @@ class FolderObjects:
             return self._info(place, os.fstat(opened.fileno()))
 
     def _store(
-        self, place: "_Place", pieces: Iterator[bytes | memoryview], about: About, condition: Condition
+        self, place: Place, pieces: Iterator[bytes | memoryview], about: About, condition: Condition
     ) -> ObjectInfo:
         with files.told():
             if not place.bucket.is_dir():
-                raise no_such_bucket(place.bucket.name)
+                raise no_such_bucket()
             with files.fresh(self._fresh) as file:
                 if about.etag is None:
                     etag = files.write(file, pieces)
@@ -273,7 +276,7 @@ class FolderObjects:
                 with self._lock(place.bucket.name, place.key):
                     return self._settle(place, file, about, etag, condition)
 
-    def _settle(self, place: "_Place", file: IO[bytes], about: About, etag: str, condition: Condition) -> ObjectInfo:
+    def _settle(self, place: Place, file: IO[bytes], about: About, etag: str, condition: Condition) -> ObjectInfo:
         """Give a written file its place and its sidecar. The key's lock is held."""
         before = self._kept_before(place, condition)
         status = os.fstat(file.fileno())
@@ -283,25 +286,30 @@ class FolderObjects:
             status = os.fstat(file.fileno())
         said = sidecars.kept(status.st_size, status.st_mtime_ns, etag, about)
         self._write_sidecar(place, (said, before) if before else (said,))
+        for folder in self._move(Path(file.name), place):
+            files.sync_folder(folder)
+        return sidecars.info(place.key, status, said)
+
+    def _move(self, file: Path, place: Place) -> Sequence[Path]:
+        """Move a written file to its place; the folders that changed by it."""
         for _ in range(_ATTEMPTS):
-            place.make_folders()
-            try:
-                Path(file.name).replace(place.file)
-                _unlinked(place.beside)
-            except (IsADirectoryError, PermissionError):
-                # A folder has the name (Windows calls that a lack of permission). Perhaps it is an empty one.
-                with contextlib.suppress(OSError):
-                    place.file.rmdir()
-                    continue
-                Path(file.name).replace(place.beside)
-            except (FileNotFoundError, NotADirectoryError):
-                # Somebody took the folder away, being empty, or it became the place of an object.
-                continue
-            files.sync_folder(place.file.parent)
-            return sidecars.info(place.key, status, said)
+            with self._shape:
+                try:
+                    changed = place.make_folders()
+                    if is_full_folder(place.file):
+                        file.replace(place.beside)
+                    else:
+                        file.replace(place.file)
+                        unlinked(place.beside)
+                except (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError):
+                    # Somebody else made, took away or filled a folder at this very moment.
+                    if not place.bucket.is_dir():
+                        raise no_such_bucket() from None
+                else:
+                    return [*changed, place.file.parent]
         raise Refused("OperationAborted", "A conflicting operation is in progress on this resource. Please try again.")
 
-    def _kept_before(self, place: "_Place", condition: Condition) -> sidecars.Kept | None:
+    def _kept_before(self, place: Place, condition: Condition) -> sidecars.Kept | None:
         opened = place.opened()
         if opened is None:
             condition.check(None)
@@ -312,7 +320,7 @@ class FolderObjects:
         condition.check(sidecars.info(place.key, status, before))
         return before
 
-    def _write_sidecar(self, place: "_Place", said: tuple[sidecars.Kept, ...]) -> None:
+    def _write_sidecar(self, place: Place, said: tuple[sidecars.Kept, ...]) -> None:
         with files.fresh(self._fresh) as file:
             files.write_plain(file, [sidecars.encoded(said)])
             for _ in range(_ATTEMPTS):
@@ -322,55 +330,6 @@ class FolderObjects:
                     break
         with contextlib.suppress(FileNotFoundError):
             files.sync_folder(place.sidecar.parent)
-
-
-class _Place:
-    """Where an object's files are: its own, the one it has beside a folder of its name, and its sidecar."""
-
-    def __init__(self, bucket: Path, meta: Path, key: str) -> None:
-        *folders, name = path_of(key)
-        self.key, self.bucket = key, bucket
-        self._folders = folders
-        self.file = self.bucket.joinpath(*folders, name)
-        self.beside = self.file.with_name(beside(name))
-        self.sidecar = meta.joinpath(*folders, f"{_SIDECAR}{name}")
-
-    def opened(self) -> IO[bytes] | None:
-        """The object's file, open; None if there is none."""
-        for path in (self.file, self.beside):
-            with contextlib.suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
-                file = path.open("rb", buffering=0)
-                if path.is_dir():  # pragma: no cover  Windows opens no folders
-                    file.close()
-                    continue
-                return file
-        return None
-
-    def make_folders(self) -> None:
-        """Make the folders above the file, durably. An object in the way moves beside the folder of its name.
-
-        Raises: Refused: NoSuchBucket.
-        """
-        if self.file.parent.is_dir():
-            return
-        folder = self.bucket
-        for name in self._folders:
-            parent, folder = folder, folder / name
-            for _ in range(_ATTEMPTS):
-                try:
-                    folder.mkdir()
-                    files.sync_folder(parent)
-                    break
-                except FileExistsError:
-                    if folder.is_dir():
-                        break
-                    with contextlib.suppress(FileNotFoundError, IsADirectoryError, NotADirectoryError):
-                        folder.replace(folder.with_name(beside(name)))
-                except (FileNotFoundError, NotADirectoryError):
-                    if not self.bucket.is_dir():
-                        raise no_such_bucket(self.bucket.name) from None
-                    # An outer folder was taken away: the caller begins again.
-                    return
 
 
 class OpenFile:
@@ -412,28 +371,9 @@ class FolderWalk:
                 continue
             folder, _, name = path.removeprefix(self._folder).rpartition("/")
             own = path_of(key)[-1] if name.startswith("%@") else name
-            sidecar = f"{self._meta}{folder}/{_SIDECAR}{own}"
+            sidecar = f"{self._meta}{folder}/{SIDECAR}{own}"
             yield sidecars.info(key, status, sidecars.read(sidecar, status))
 
     def skip(self, after: str) -> None:
         """See `Walk.skip`."""
         self._keys.skip(after)
-
-
-def _unlinked(path: Path) -> bool:
-    try:
-        path.unlink()
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError):
-        # A folder is no object (unlinking one is a lack of permission on some systems).
-        if path.is_file():
-            raise
-        return False
-    return True
-
-
-def _prune(folder: Path, top: Path) -> None:
-    """Take away folders that became empty, inside `top`."""
-    with contextlib.suppress(OSError):
-        while folder != top:
-            folder.rmdir()
-            folder = folder.parent

@@ -100,11 +100,11 @@ class Condition:
     def check(self, now_there: ObjectInfo | None) -> None:
         """Raises: Refused: the condition does not hold."""
         if self.absent and now_there is not None:
-            raise _failed("If-None-Match")
+            raise _failed()
         if self.etag is not None and now_there is None:
             raise no_such_key()
         if self.etag is not None and now_there is not None and self.etag not in {"*", now_there.etag}:
-            raise _failed("If-Match")
+            raise _failed()
 
 
 ANYTHING = Condition()
@@ -211,7 +211,7 @@ def check_bucket(name: str) -> str:
     'sagemaker-us-east-1-000000000000'
     """
     if not _BUCKET.fullmatch(name) or _ADDRESS.fullmatch(name) or "-." in name or ".-" in name:
-        raise Refused("InvalidBucketName", "The specified bucket is not valid.", {"BucketName": name[:100]})
+        raise Refused("InvalidBucketName", "The specified bucket is not valid.")
     return name
 
 
@@ -240,9 +240,9 @@ def bucket_and_key(uri: str) -> tuple[str, str]:
     return check_bucket(found[1]), found[2] or ""
 
 
-def no_such_bucket(name: str) -> Refused:
+def no_such_bucket() -> Refused:
     """The refusal of what needs a bucket that is not there."""
-    return Refused("NoSuchBucket", "The specified bucket does not exist", {"BucketName": name})
+    return Refused("NoSuchBucket", "The specified bucket does not exist")
 
 
 def no_such_key() -> Refused:
@@ -250,6 +250,6 @@ def no_such_key() -> Refused:
     return Refused("NoSuchKey", "The specified key does not exist.")
 
 
-def _failed(condition: str) -> Refused:
+def _failed() -> Refused:
     told = "At least one of the pre-conditions you specified did not hold"
-    return Refused("PreconditionFailed", told, {"Condition": condition})
+    return Refused("PreconditionFailed", told)

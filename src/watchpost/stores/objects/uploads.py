@@ -74,7 +74,7 @@ class Uploads:
         """Begin an upload. Raises: Refused: there is no such bucket."""
         check_key(upload.key)
         if self._objects.bucket(check_bucket(upload.bucket)) is None:
-            raise no_such_bucket(upload.bucket)
+            raise no_such_bucket()
         with files.told():
             folder = self._folder / "parts" / upload.id
             folder.mkdir(parents=True)
@@ -92,7 +92,7 @@ class Uploads:
             "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or "
             "completed."
         )
-        raise Refused("NoSuchUpload", told, {"UploadId": upload_id[:200]})
+        raise Refused("NoSuchUpload", told)
 
     def under_way(self, bucket: str, prefix: str = "") -> Sequence[Upload]:
         """The uploads of a bucket, by key and then by when they were initiated."""
@@ -108,13 +108,21 @@ class Uploads:
             try:
                 etag, size = self._write_part(folder, number, body)
             except FileNotFoundError:
-                raise self._ended(upload) from None
+                raise _ended() from None
             part = Part(number, size, etag, now, checksums)
             self._write(folder / f"{number:05}-{etag}.json", [msgspec.json.encode(part)])
             for other in folder.glob(f"{number:05}-*"):
                 if not other.name.startswith(f"{number:05}-{etag}"):
                     other.unlink(missing_ok=True)
         return part
+
+    def tell(self, upload: Upload, part: Part, checksums: Mapping[str, str]) -> Part:
+        """Note the checksums of a part that was put without them."""
+        said = replace(part, checksums=checksums)
+        path = self._folder / "parts" / upload.id / f"{part.number:05}-{part.etag}.json"
+        with files.told():
+            self._write(path, [msgspec.json.encode(said)])
+        return said
 
     def parts(self, upload: Upload) -> Sequence[Part]:
         """The parts that are there, by number."""
@@ -188,5 +196,6 @@ class Uploads:
     def _remove(self, upload: Upload) -> None:
         shutil.rmtree(self._folder / "parts" / upload.id, ignore_errors=True)
 
-    def _ended(self, upload: Upload) -> Refused:
-        return Refused("NoSuchUpload", "The upload was aborted or completed meanwhile.", {"UploadId": upload.id})
+
+def _ended() -> Refused:
+    return Refused("NoSuchUpload", "The upload was aborted or completed meanwhile.")

@@ -1,10 +1,9 @@
-"""Mute rules and tags of alarms, as operations."""
+"""The mute rules of alarms, as operations."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from watchpost.alarms.mutes import mute_type
-from watchpost.alarms.requests import tags as requested_tags
 from watchpost.fronts.aws.cloudwatch.alarm_members import Members, actor, present, read_token, write_token
 from watchpost.fronts.aws.operation import Call, Operation
 
@@ -65,36 +64,9 @@ def delete_alarm_mute_rule(server: "Server", call: Call) -> None:
     server.alarms.mutes.delete(call.input["AlarmMuteRuleName"], actor(call))
 
 
-def list_tags_for_resource(server: "Server", call: Call) -> Members:
-    """ListTagsForResource."""
-    tags = server.alarms.tags.of(call.input["ResourceARN"])
-    return {"Tags": [{"Key": key, "Value": value} for key, value in sorted(tags.items())]}
-
-
-def tag_resource(server: "Server", call: Call) -> Members:
-    """TagResource."""
-    server.alarms.tags.add(call.input["ResourceARN"], requested_tags(call.input["Tags"]), actor(call))
-    return {}
-
-
-def untag_resource(server: "Server", call: Call) -> Members:
-    """UntagResource."""
-    server.alarms.tags.remove(call.input["ResourceARN"], call.input["TagKeys"], actor(call))
-    return {}
-
-
 OPERATIONS: Mapping[str, Operation] = {
     "PutAlarmMuteRule": put_alarm_mute_rule,
     "GetAlarmMuteRule": get_alarm_mute_rule,
     "ListAlarmMuteRules": list_alarm_mute_rules,
     "DeleteAlarmMuteRule": delete_alarm_mute_rule,
-    "ListTagsForResource": list_tags_for_resource,
-    "TagResource": tag_resource,
-    "UntagResource": untag_resource,
-}
-
-PARTIAL: Mapping[str, str] = {
-    "TagResource": "Alarms and alarm mute rules only.",
-    "UntagResource": "Alarms and alarm mute rules only.",
-    "ListTagsForResource": "Alarms and alarm mute rules only.",
 }

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from watchpost.alarms.requests import tags as requested_tags
 from watchpost.errors import Refused
 from watchpost.fronts.aws.operation import Call, Operation
 
@@ -14,7 +15,7 @@ _PAGE = 1000
 
 def put_dashboard(server: "Server", call: Call) -> Mapping[str, Any]:
     """PutDashboard."""
-    tags = [(tag["Key"], tag["Value"]) for tag in call.input.get("Tags") or ()]
+    tags = list(requested_tags(call.input.get("Tags")).items())
     warnings = server.dashboards.put(
         call.input["DashboardName"], call.input["DashboardBody"], tags, call.access_key or "anonymous"
     )

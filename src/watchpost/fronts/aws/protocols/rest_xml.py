@@ -14,6 +14,7 @@ from watchpost.fronts.aws.xml import ElementWriter, XmlReader, XmlWriter, escape
 _S3_CODES = {"InvalidClientTokenId": "InvalidAccessKeyId", "RequestExpired": "AccessDenied"}
 # What S3 calls its answers, where the model does not say.
 _ROOTS = {
+    "BucketLocationConstraint": "LocationConstraint",
     "CompleteMultipartUploadOutput": "CompleteMultipartUploadResult",
     "CreateMultipartUploadOutput": "InitiateMultipartUploadResult",
     "DeleteObjectsOutput": "DeleteResult",
@@ -71,22 +72,24 @@ class RestXml:
         if operation.output is None:
             return Response(status, headers)
         if binding.payload is not None:
-            shape, value = operation.output.members[binding.payload], inner.get(binding.payload)
-            if value is None:
-                return Response(status, headers)
-            if isinstance(value, Stream):
-                return Response(status, {"content-type": "binary/octet-stream", **headers}, stream=value)
-            if is_raw(shape):
-                return Response(status, {"content-type": "binary/octet-stream", **headers}, raw_body(value))
-            return self._xml(status, headers, shape, value)
+            shape = operation.output.members[binding.payload]
+            return self._payload(status, headers, shape, inner.get(binding.payload))
         if operation.name == "GetBucketLocation":
             # The one answer without a structure around its member.
-            return self._xml(
-                status, headers, operation.output.members["LocationConstraint"], inner.get("LocationConstraint", "")
-            )
+            shape = operation.output.members["LocationConstraint"]
+            return self._xml(status, headers, shape, inner.get("LocationConstraint", ""))
         if any(shape.location is None for shape in operation.output.members.values()):
             return self._xml(status, headers, operation.output, inner)
         return Response(status, headers)
+
+    def _payload(self, status: int, headers: Mapping[str, str], shape: Shape, value: object) -> Response:
+        if value is None:
+            return Response(status, headers)
+        if isinstance(value, Stream):
+            return Response(status, {"content-type": "binary/octet-stream", **headers}, stream=value)
+        if is_raw(shape):
+            return Response(status, {"content-type": "binary/octet-stream", **headers}, raw_body(value))
+        return self._xml(status, headers, shape, value)
 
     def refuse(self, fault: Fault, request: Request, request_id: str) -> Response:
         """See `Wire.refuse`."""
@@ -108,7 +111,8 @@ class RestXml:
 
     def _xml(self, status: int, headers: Mapping[str, str], shape: Shape, value: object) -> Response:
         out = [_DECLARATION]
-        self._writing(shape)(shape.location_name or _ROOTS.get(shape.name, shape.name), value, out)
+        root = _ROOTS.get(shape.name, shape.location_name or shape.name)
+        self._writing(shape)(root, value, out)
         return Response(status, {"content-type": "application/xml", **headers}, "".join(out).encode())
 
     def _reading(self, shape: Shape) -> Conversion:

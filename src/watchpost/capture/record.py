@@ -1,0 +1,227 @@
+"""One call as a line of a capture file (contract 1.2, 1.3)."""
+
+import base64
+import re
+import zlib
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Literal
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from watchpost.capture.config import CaptureConfig
+from watchpost.capture.fields import (
+    Field,
+    Side,
+    UnknownFieldError,
+    read_csv_field,
+    read_json_field,
+    rewrite_csv,
+    rewrite_json,
+)
+from watchpost.capture.redaction import replacements
+from watchpost.capture.sampling import PROBABILITY_ATTRIBUTE, place_of
+
+Outcome = Literal["sampled_out", "withheld", "oversized"]
+"""Why a call makes no line; each is counted under its name."""
+
+_CHARSET = re.compile(r";\s*charset\s*=\s*\"?([A-Za-z0-9._-]+)", re.IGNORECASE)
+# Those that serving code sends; Python knows many more, some of which are no character sets.
+_CHARSETS = {"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1", "latin1", "windows-1252", "cp1252", "utf-16"}
+_VERSION_4 = (0xF << 76) | (0x3 << 62), (0x4 << 76) | (0x2 << 62)  # bits to clear, bits to set: RFC 9562, 5.4
+
+
+class CapturedCall(Struct, frozen=True, gc=False):
+    """What a writer is handed: the bytes that passed, and what the headers said of them.
+
+    input, output: a body; None where that side was not seen. input_type, output_type: Content-Type as seen.
+    input_coding, output_coding: Content-Encoding as seen; gzip and deflate are unpacked.
+    custom_attributes: the values of the header, one each. at: seconds since 1970 of the invocation; None: when handed
+    over. event: what `CaptureWriter.admit` gave; None: the writer draws one and decides.
+    """
+
+    input: bytes | None
+    output: bytes | None
+    input_type: str = ""
+    output_type: str = ""
+    inference_id: str | None = None
+    custom_attributes: tuple[str, ...] = ()
+    at: float | None = None
+    event: int | None = None
+    input_coding: str = ""
+    output_coding: str = ""
+
+
+class _Side(Struct, frozen=True):
+    observedContentType: str | UnsetType  # noqa: N815  the file's word
+    mode: str
+    data: str
+    encoding: str
+
+
+class _Sides(Struct, frozen=True):
+    endpointInput: _Side | UnsetType = UNSET  # noqa: N815  the file's word
+    endpointOutput: _Side | UnsetType = UNSET  # noqa: N815  the file's word
+
+
+class _Metadata(Struct, frozen=True):
+    eventId: str  # noqa: N815  the file's word
+    inferenceId: str | UnsetType  # noqa: N815  the file's word
+    customAttributes: tuple[str, ...] | UnsetType  # noqa: N815  the file's word
+    inferenceTime: str  # noqa: N815  the file's word
+
+
+class _Record(Struct, frozen=True):
+    captureData: _Sides  # noqa: N815  the file's word
+    eventMetadata: _Metadata  # noqa: N815  the file's word
+    eventVersion: str = "0"  # noqa: N815  the file's word
+
+
+_ENCODER = msgspec.json.Encoder()
+
+
+class _Payload(Struct, gc=False):
+    """One side on its way into a line: `text` of a CSV or JSON payload; else None, and `body` is what there is."""
+
+    body: bytes
+    encoding: str
+    text: str | None
+
+
+class Transcriber:
+    """Makes lines of calls as one config says. Works on the background thread."""
+
+    def __init__(self, config: CaptureConfig) -> None:
+        self._config = config
+        redact, hashed = ([Field.parse(text) for text in texts] for texts in (config.redact, config.hash))
+        self._changes = {
+            "input": replacements("input", redact, hashed, config.hash_key),
+            "output": replacements("output", redact, hashed, config.hash_key),
+        }
+        self._encodings = dict.fromkeys(map(str.lower, config.json_content_types), "JSON") | dict.fromkeys(
+            map(str.lower, config.csv_content_types), "CSV"
+        )
+
+    def line(self, call: CapturedCall, at: float, event: int) -> bytes | Outcome:
+        """The call's line, ended by a newline, or why it has none.
+
+        at: seconds since 1970. event: 128 random bits. A field that sampling asks for and the payload does not have
+        makes no rule hold.
+        """
+        config, rules = self._config, bool(self._config.sampling.rules)
+        asked = self._payload(call.input, call.input_type, call.input_coding, wanted=config.input or rules)
+        answered = self._payload(call.output, call.output_type, call.output_coding, wanted=config.output or rules)
+        if isinstance(asked, str) or isinstance(answered, str):
+            return "oversized"
+        attributes = call.custom_attributes
+        if rules:
+            probability = self._probability(asked, answered)
+            if not kept(probability, call.inference_id, event):
+                return "sampled_out"
+            # Only rules make records of unequal weight; where all have weight 1 or the same one, nothing is added.
+            if probability < 1:
+                attributes = (*attributes, f"{PROBABILITY_ATTRIBUTE}={probability!r}")
+        try:
+            sides = _Sides(
+                self._side("input", asked, call.input_type) if config.input else UNSET,
+                self._side("output", answered, call.output_type) if config.output else UNSET,
+            )
+        except UnknownFieldError:
+            return "withheld"
+        about = _Metadata(event_id(event), call.inference_id or UNSET, attributes or UNSET, _instant(int(at)))
+        return _ENCODER.encode(_Record(sides, about)) + b"\n"
+
+    def _payload(
+        self, body: bytes | None, content_type: str, coding: str, *, wanted: bool
+    ) -> _Payload | None | Literal["oversized"]:
+        if body is None or not wanted:
+            return None
+        if coding and coding.strip().lower() != "identity":
+            unpacked = _unpacked(body, coding.strip().lower(), self._config.max_body_bytes)
+            if unpacked is None:
+                return _Payload(body, "BASE64", None)
+            body = unpacked
+        if len(body) > self._config.max_body_bytes:
+            return "oversized"
+        encoding = self._encodings.get(content_type.partition(";")[0].strip().lower(), "BASE64")
+        text = None if encoding == "BASE64" else _text(body, content_type)
+        return _Payload(body, "BASE64" if text is None else encoding, text)
+
+    def _side(self, side: Side, payload: _Payload | None, content_type: str) -> _Side | UnsetType:
+        """Raises: UnknownFieldError: it holds a field that must not be written, nobody knows where."""
+        if payload is None:
+            return UNSET
+        text, changes = payload.text, self._changes[side]
+        if text is None:
+            if changes and payload.body:
+                raise UnknownFieldError(content_type)
+            text = base64.b64encode(payload.body).decode()
+        elif changes and text:
+            text = rewrite_csv(text, changes, self._names(side)) if payload.encoding == "CSV" else rewrite_json(text, changes)
+        mode = "INPUT" if side == "input" else "OUTPUT"
+        return _Side(content_type or UNSET, mode, text, payload.encoding)
+
+    def _names(self, side: Side) -> tuple[str, ...]:
+        return self._config.input_columns if side == "input" else self._config.output_columns
+
+    def _probability(self, asked: _Payload | None, answered: _Payload | None) -> float:
+        def cells(field: Field) -> Iterable[str | None]:
+            payload = asked if field.side == "input" else answered
+            if payload is None or payload.text is None:
+                return ()
+            try:
+                if payload.encoding == "CSV":
+                    return list(read_csv_field(payload.text, field, self._names(field.side)))
+                return list(read_json_field(payload.text, field))
+            except UnknownFieldError:
+                return ()
+
+        return self._config.sampling.probability(cells)
+
+
+def kept(probability: float, inference_id: str | None, event: int) -> bool:
+    """Whether sampling keeps a call of that inclusion probability, in [0, 1]."""
+    if probability >= 1:
+        return True
+    return place_of(inference_id.encode() if inference_id else event.to_bytes(16)) < probability
+
+
+def event_id(event: int) -> str:
+    """128 random bits as a UUID of version 4.
+
+    >>> event_id(0)
+    '00000000-0000-4000-8000-000000000000'
+    """
+    clear, set_ = _VERSION_4
+    digits = f"{event & ~clear | set_:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+@lru_cache(maxsize=4)
+def _instant(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _text(body: bytes, content_type: str) -> str | None:
+    """The body as text by its charset, None if it is none."""
+    found = _CHARSET.search(content_type)
+    charset = found[1].lower() if found else "utf-8"
+    try:
+        return body.decode(charset) if charset in _CHARSETS else body.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _unpacked(body: bytes, coding: str, most: int) -> bytes | None:
+    """The content, cut off a byte beyond `most`; None if it is not packed so."""
+    if coding not in {"gzip", "x-gzip", "deflate"}:
+        return None
+    try:
+        # 32: the header says whether it is gzip or zlib.
+        unpacking = zlib.decompressobj(zlib.MAX_WBITS | 32)
+        content = unpacking.decompress(body, most + 1)
+    except zlib.error:
+        return None
+    return content if unpacking.eof or len(content) > most else None
