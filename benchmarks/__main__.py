@@ -20,6 +20,7 @@ NAMES = (
     "start_up",
     "put_metric_data",
     "get_metric_data",
+    "evaluate_alarms",
 )
 
 

@@ -23,7 +23,16 @@ ENVIRONMENT = {
     "PYTHONWARNINGS": "ignore",
 }
 
-Contender = Callable[[str], Callable[[], object]]
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What is timed, where something has to be done before each time that does not count."""
+
+    prepare: Callable[[], object]
+    run: Callable[[], object]
+
+
+Contender = Callable[[str], Callable[[], object] | Turn]
 """Given the argument (mostly a path), prepares once what may be prepared, and returns what is timed."""
 
 

@@ -7,15 +7,20 @@ from importlib import import_module
 from pathlib import Path
 from time import perf_counter
 
+from benchmarks.measure import Turn
+
 
 def main(module: str, name: str, argument: str) -> None:
     """Answer a first line when warm, then one line of figures for every line that comes in."""
-    run = import_module(f"benchmarks.{module}").CONTENDERS[name](argument)
-    run()
+    made = import_module(f"benchmarks.{module}").CONTENDERS[name](argument)
+    turn = made if isinstance(made, Turn) else Turn(lambda: None, made)
+    turn.prepare()
+    turn.run()
     print("{}", flush=True)
     for _ in sys.stdin:
+        turn.prepare()
         start = perf_counter()
-        run()
+        turn.run()
         seconds = perf_counter() - start
         print(json.dumps({"seconds": seconds, "mebibytes": _peak_mebibytes()}), flush=True)
 

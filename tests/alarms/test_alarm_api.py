@@ -154,7 +154,7 @@ def test_metric_math_comes_back_as_it_was_put(cloudwatch: Client) -> None:
     assert alarm["Metrics"] == metrics
 
 
-def test_a_band_alarm_is_taken_and_described(cloudwatch: Client) -> None:
+def test_a_band_alarm_is_taken_and_brings_its_detector_into_being(cloudwatch: Client) -> None:
     metric = {"Namespace": "app", "MetricName": "latency"}
     cloudwatch.put_metric_alarm(
         AlarmName="band",
@@ -169,6 +169,8 @@ def test_a_band_alarm_is_taken_and_described(cloudwatch: Client) -> None:
     [alarm] = cloudwatch.describe_alarms(AlarmNames=["band"])["MetricAlarms"]
     assert alarm["ThresholdMetricId"] == "ad1"
     assert "Threshold" not in alarm
+    [detector] = cloudwatch.describe_anomaly_detectors(**metric)["AnomalyDetectors"]
+    assert detector["SingleMetricAnomalyDetector"]["Stat"] == "Average"
 
 
 def test_pages_hold_every_alarm_once(cloudwatch: Client) -> None:
@@ -233,6 +235,17 @@ def test_tags_live_with_their_alarm(cloudwatch: Client) -> None:
     assert cloudwatch.list_tags_for_resource(ResourceARN=arn)["Tags"] == [{"Key": "tier", "Value": "1"}]
     with pytest.raises(cloudwatch.exceptions.ResourceNotFoundException):
         cloudwatch.list_tags_for_resource(ResourceARN=f"{arn}-gone")
+
+
+def test_dashboards_have_tags_too(cloudwatch: Client) -> None:
+    cloudwatch.put_dashboard(DashboardName="d", DashboardBody="{}", Tags=[{"Key": "team", "Value": "ml"}])
+    arn = cloudwatch.get_dashboard(DashboardName="d")["DashboardArn"]
+    cloudwatch.tag_resource(ResourceARN=arn, Tags=[{"Key": "stage", "Value": "test"}])
+    cloudwatch.untag_resource(ResourceARN=arn, TagKeys=["team", "never"])
+    cloudwatch.put_dashboard(DashboardName="d", DashboardBody='{"start": "-PT3H"}')
+    assert cloudwatch.list_tags_for_resource(ResourceARN=arn)["Tags"] == [{"Key": "stage", "Value": "test"}]
+    with pytest.raises(cloudwatch.exceptions.ResourceNotFoundException):
+        cloudwatch.list_tags_for_resource(ResourceARN=f"{arn}2")
 
 
 def test_mute_rules_are_kept_listed_and_deleted(running: Running, cloudwatch: Client) -> None:

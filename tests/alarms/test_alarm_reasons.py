@@ -71,6 +71,32 @@ ROWS = [
         "Threshold Crossed: 1 datapoint [10.0 (01/07/26 11:59:00)] was less than or equal to the threshold (10.0) and "
         "2 missing datapoints were treated as [Breaching].",
     ),
+    # Ours: what is missing decided against the one datapoint there is, which must not be said to have crossed.
+    (
+        alarm(evaluation_periods=3, datapoints_to_alarm=2, treatment="breaching"),
+        [None, None, None, None, 9.0],
+        "OK",
+        "ALARM",
+        "Threshold Crossed: 1 out of the last 1 datapoints [9.0 (01/07/26 11:59:00)] was not greater than the "
+        "threshold (10.0) (minimum 2 datapoints for OK -> ALARM transition) and 2 missing datapoints were treated as "
+        "[Breaching].",
+    ),
+    (
+        alarm(evaluation_periods=3, datapoints_to_alarm=2),
+        [None, None, None, None, 11.0],
+        "INSUFFICIENT_DATA",
+        "OK",
+        "Threshold Crossed: 1 out of the last 1 datapoints [11.0 (01/07/26 11:59:00)] was greater than the threshold "
+        "(10.0) (minimum 2 datapoints for OK -> ALARM transition).",
+    ),
+    (
+        alarm(evaluation_periods=3, treatment="notBreaching"),
+        [None, None, None, 11.0, 11.0],
+        "ALARM",
+        "OK",
+        "Threshold Crossed: 2 datapoints [11.0 (01/07/26 11:59:00), 11.0 (01/07/26 11:58:00)] were greater than the "
+        "threshold (10.0) and 1 missing datapoint was treated as [NonBreaching].",
+    ),
 ]
 
 

@@ -146,6 +146,10 @@ def test_targets_come_back_as_they_were_put(fresh: Client) -> None:
             {"Arn": "arn:aws:sns:us-east-1:000000000000:t", "SqsParameters": {"MessageGroupId": "g"}},
             "SqsParameters of target x is not supported",
         ),
+        (
+            {"Arn": "arn:aws:sns:us-east-1:000000000000:t", "Input": "good morning"},
+            "JSON syntax error in input for target x",
+        ),
     ],
 )
 def test_what_no_target_can_be_is_refused_by_name(fresh: Client, target: dict[str, Any], why: str) -> None:
@@ -174,6 +178,8 @@ def test_a_pattern_is_tried_on_an_event(fresh: Client) -> None:
     pattern = '{"detail": {"k": [{"numeric": [">", 4]}]}}'
     assert fresh.test_event_pattern(EventPattern=pattern, Event=json.dumps(event))["Result"] is True
     assert fresh.test_event_pattern(EventPattern='{"source": ["x"]}', Event=json.dumps(event))["Result"] is False
+    del event["resources"]  # as the example of the CLI reference
+    assert fresh.test_event_pattern(EventPattern=pattern, Event=json.dumps(event))["Result"] is True
     del event["region"]
     for bad in (json.dumps(event), "plain text", "[]"):
         with pytest.raises(ClientError, match=r"Parameter Event is not valid\.") as refused:

@@ -15,13 +15,16 @@ from watchpost.service.monitoring import Monitoring
 from watchpost.service.monitoring_documents import Members, MonitoringExecution, ProcessingJob
 from watchpost.service.processing_execution import Execute, ModelPlan
 from watchpost.service.worker import Worker
+from watchpost.stores.objects.objects import BucketInfo, ObjectInfo, Objects
 from watchpost.stores.objects.open import open_objects
 from watchpost.stores.store import Recorded, Store, Transaction
+from watchpost.windows import EPOCH
 
 ANALYZER = "156813124566.dkr.ecr.us-east-1.amazonaws.com/sagemaker-model-monitor-analyzer"
 CLARIFY = "205585389593.dkr.ecr.us-east-1.amazonaws.com/sagemaker-clarify-processing:1.0"
 ROLE = "arn:aws:iam::000000000000:role/monitor"
 HOUR = timedelta(hours=1)
+_CLARIFYS = ("ModelBias", "ModelExplainability")
 RESOURCES: Members = {"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.xlarge", "VolumeSizeInGB": 20}}
 
 
@@ -46,6 +49,19 @@ class Around:
         return "s3://lake/capture"
 
 
+class FullLake:
+    """Objects that have a capture file in every hour of every endpoint, as far as a schedule looks."""
+
+    def bucket(self, name: str) -> BucketInfo:
+        return BucketInfo(name, EPOCH)
+
+    def head(self, bucket: str, key: str) -> None:
+        return None
+
+    def list(self, bucket: str, prefix: str = "", after: str = "", limit: int = 1000) -> Sequence[ObjectInfo]:
+        return [] if after else [ObjectInfo(f"{prefix}AllTraffic/a.jsonl", 1, "", EPOCH)]
+
+
 class World:
     """Monitoring over a store, and what tests do with it."""
 
@@ -59,10 +75,11 @@ class World:
         model_plan: ModelPlan = lambda _model, _endpoint: None,
         around: Around | None = None,
         name: str = "server",
+        objects: Objects | None = None,
     ) -> None:
         self.store, self.clock, self.home = store, clock, home
         self.around = around or Around()
-        self.objects = open_objects(home / "objects")
+        self.objects = objects or open_objects(home / "objects")
         ids = count(1)
         self.monitoring = Monitoring(
             store,
@@ -162,7 +179,7 @@ def definition(
     batch: Members | None = None,
     application: Members | None = None,
     endpoint: Members | None = None,
-    image: str = ANALYZER,
+    image: str | None = None,
     seconds: int = 600,
 ) -> Members:
     """The members of a job definition as the SageMaker SDK asks for it."""
@@ -191,7 +208,10 @@ def definition(
     }
     return {
         f"{monitor}BaselineConfig": known,
-        f"{monitor}AppSpecification": {"ImageUri": image, **(application or {})},
+        f"{monitor}AppSpecification": {
+            "ImageUri": image or (CLARIFY if monitor in _CLARIFYS else ANALYZER),
+            **(application or {}),
+        },
         f"{monitor}JobInput": source,
         f"{monitor}JobOutputConfig": {"MonitoringOutputs": [{"S3Output": output}]},
         "JobResources": RESOURCES,

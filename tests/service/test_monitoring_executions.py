@@ -1,14 +1,16 @@
 """Executions of the four monitors in processes of their own: what they read, leave, publish and say."""
 
 import json
-import random
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
+import polars as pl
 import pytest
 
+from watchpost import Settings, suggest_baseline
 from watchpost.runners import Upstream
 from watchpost.service.clock import ManualClock
 from watchpost.service.monitoring_documents import Members, MonitoringType
@@ -51,9 +53,9 @@ def usual_lines(count: int = 300, hour: datetime = NOON) -> list[str]:
 
 
 def with_baseline(world: World) -> None:
-    world.put("s3://lake/train/a.csv", training_csv())
-    job = world.job("base", **baseline_job("s3://lake/train/", "s3://lake/baseline"))
-    assert job.status == "Completed", job.failure
+    """The baseline that a job would have made, without the wait for its process."""
+    for path in suggest_baseline(pl.read_csv(training_csv().encode())).save(world.home / "made").iterdir():
+        world.put(f"s3://lake/baseline/{path.name}", path.read_bytes())
 
 
 def scheduled(world: World, monitor: MonitoringType, members: Members, **times: str) -> None:
@@ -105,7 +107,10 @@ def test_a_broken_hour_names_its_fault_in_file_message_metrics_and_alert(world: 
     world.settle(3600 + DELAY)
     found = violations(world)
     assert world.execution().status == "CompletedWithViolations"
-    assert world.execution().message == f"CompletedWithViolations: Job completed successfully with {len(found)} violations."
+    assert (
+        world.execution().message
+        == f"CompletedWithViolations: Job completed successfully with {len(found)} violations."
+    )
     assert {(v["feature_name"], v["constraint_check_type"]) for v in found} >= {("city", "categorical_values_check")}
     drift = [d for d in world.around.metrics if d.metric.name == "feature_baseline_drift_city"]
     assert [(d.metric.namespace, dict(d.metric.dimensions), d.timestamp) for d in drift] == [
@@ -198,9 +203,10 @@ def test_a_window_run_again_replaces_its_report_and_publishes_no_metric_twice(wo
 
 
 def test_each_baseline_job_at_a_place_makes_another_version(world: World) -> None:
-    with_baseline(world)
-    world.put("s3://lake/train/b.csv", training_csv(50))
-    world.job("again", **baseline_job("s3://lake/train/", "s3://lake/baseline"))
+    for name, rows in (("base", 400), ("again", 50)):
+        world.put("s3://lake/train/a.csv", training_csv(rows))
+        job = world.job(name, **baseline_job("s3://lake/train/", "s3://lake/baseline"))
+        assert (job.status, job.message) == ("Completed", "Completed: Job completed successfully with no violations.")
     versions = world.monitoring.baselines("s3://lake/baseline")
     assert [(v.version, v.job) for v in versions] == [(1, "base"), (2, "again")]
     assert versions[0].files != versions[1].files
@@ -240,8 +246,6 @@ def test_a_transform_jobs_manifest_leads_to_its_rows(world: World) -> None:
 
 @pytest.mark.parametrize("form", ["csv", "lines", "parquet"])
 def test_batches_may_lie_in_hour_folders_themselves_in_every_format(world: World, form: str) -> None:
-    import polars as pl
-
     with_baseline(world)
     table = pl.read_csv(training_csv(80).encode())
     place = f"{world.home}/part"
@@ -314,7 +318,10 @@ def test_a_postprocessing_script_reads_the_reports_at_the_containers_paths(world
     captured(world, NOON, [line.replace("Rome", "Paris") for line in usual_lines()])
     world.settle(3600 + DELAY)
     assert world.execution().status == "CompletedWithViolations", world.execution().failure
-    assert json.loads(world.text("s3://lake/reports/homes/hourly/2026/07/01/13/own.json")) == [len(violations(world)), True]
+    assert json.loads(world.text("s3://lake/reports/homes/hourly/2026/07/01/13/own.json")) == [
+        len(violations(world)),
+        True,
+    ]
 
 
 def test_an_unknown_image_fails_and_says_which_there_are(world: World) -> None:
@@ -360,21 +367,13 @@ def test_a_command_of_the_servers_owner_stands_for_an_image_of_ones_own(world: W
 
 
 def quality(world: World, **endpoint: str) -> None:
-    rng = random.Random(7)
+    rng = np.random.default_rng(7)
     rows = [f"{p:.3f},{int(rng.random() < p)}" for p in (rng.random() for _ in range(500))]
-    world.put("s3://lake/train/q.csv", "\n".join(["probability,label", *rows]) + "\n")
-    job = world.job(
-        "base",
-        **baseline_job(
-            "s3://lake/train/q.csv",
-            "s3://lake/quality",
-            analysis_type="MODEL_QUALITY",
-            problem_type="BinaryClassification",
-            probability_attribute="probability",
-            ground_truth_attribute="label",
-        ),
-    )
-    assert job.status == "Completed", job.failure
+    table = pl.read_csv("\n".join(["probability,label", *rows]).encode())
+    told = Settings("BinaryClassification", probability_attribute="probability", ground_truth_attribute="label")
+    learned = suggest_baseline(table, monitor="model_quality", settings=told)
+    for path in learned.save(world.home / "made").iterdir():
+        world.put(f"s3://lake/quality/{path.name}", path.read_bytes())
     members = definition(
         "ModelQuality",
         constraints="s3://lake/quality/constraints.json",
@@ -386,7 +385,7 @@ def quality(world: World, **endpoint: str) -> None:
 
 
 def scores_and_labels(count: int, flip: bool) -> tuple[list[str], list[str]]:
-    rng = random.Random(11)
+    rng = np.random.default_rng(11)
     scores = [rng.random() for _ in range(count)]
     labels = [int((rng.random() < score) ^ flip) for score in scores]
     lines = [capture_line("1,2", f"{score:.3f}", NOON, f"e{i}") for i, score in enumerate(scores)]
@@ -417,6 +416,25 @@ def test_labels_that_come_days_later_restate_the_window_they_belong_to(world: Wo
     world.settle()
     report = json.loads(world.text("s3://lake/reports/homes/hourly/2026/07/01/13/statistics.json"))
     assert report["dataset"]["item_count"] == 400
+
+
+def test_a_model_quality_job_learns_from_the_environment_the_sdk_sends(world: World) -> None:
+    rows = [f"{i % 10 / 10},{int(i % 10 > 4)}" for i in range(300)]
+    world.put("s3://lake/train/q.csv", "\n".join(["probability,label", *rows]) + "\n")
+    job = world.job(
+        "base",
+        **baseline_job(
+            "s3://lake/train/q.csv",
+            "s3://lake/quality",
+            analysis_type="MODEL_QUALITY",
+            problem_type="BinaryClassification",
+            probability_attribute="probability",
+            ground_truth_attribute="label",
+        ),
+    )
+    assert job.status == "Completed", job.failure
+    constraints = json.loads(world.text("s3://lake/quality/constraints.json"))
+    assert constraints["binary_classification_constraints"]["accuracy"]["threshold"] == 1.0
 
 
 def test_the_days_of_an_offset_choose_an_older_window(world: World) -> None:
@@ -472,11 +490,11 @@ GROUPS: Members = {
 
 def people(count: int, seed: int, gap: float) -> list[tuple[int, int, int]]:
     """Label, income, sex; `gap` is how much rarer the good label is in group 0."""
-    rng = random.Random(seed)
+    rng = np.random.default_rng(seed)
     found = []
     for _ in range(count):
-        sex = rng.randrange(2)
-        found.append((int(rng.random() < 0.6 - gap * (1 - sex)), rng.randrange(100), sex))
+        sex = int(rng.integers(2))
+        found.append((int(rng.random() < 0.6 - gap * (1 - sex)), int(rng.integers(100)), sex))
     return found
 
 
@@ -527,7 +545,7 @@ def test_explainability_asks_the_model_and_publishes_attributions(world: World, 
         return Upstream(scoring)
 
     own = World(world.store, world.clock, world.home, model_plan=model, around=world.around)
-    rng = random.Random(3)
+    rng = np.random.default_rng(3)
     rows = [f"{rng.random():.4f},{rng.random():.4f}" for _ in range(200)]
     own.put("s3://lake/train/f.csv", "\n".join(rows) + "\n")
     config: Members = {
@@ -536,7 +554,9 @@ def test_explainability_asks_the_model_and_publishes_attributions(world: World, 
         "predictor": {"model_name": "homes-model", "content_type": "text/csv"},
     }
     own.put("s3://lake/shap/analysis_config.json", json.dumps(config))
-    job = own.job("base", **clarify_job("s3://lake/train/f.csv", "s3://lake/shap/analysis_config.json", "s3://lake/shap"))
+    job = own.job(
+        "base", **clarify_job("s3://lake/train/f.csv", "s3://lake/shap/analysis_config.json", "s3://lake/shap")
+    )
     assert job.status == "Completed", (job.failure, own.log())
     members = definition(
         "ModelExplainability",

@@ -29,9 +29,12 @@ def reason(alarm: MetricAlarm, periods: "Periods", seen: str, before: State, sta
     if not deciding:
         received = f"no datapoints were received for {missing} {'period' if missing == 1 else 'periods'}"
         return f"Threshold Crossed: {received}{f' and {treated}' if treated else ''}."
+    # Where what is missing decided against all that is there, the sentence says what is there, and on which side.
     told = [i for i in reversed(deciding) if seen[i] == (BREACHING if state == ALARM else WITHIN)] or deciding[::-1]
+    hit = seen[told[0]] == BREACHING
     for cut in range(min(len(told), _MOST_TOLD), 0, -1):
-        text = _crossed(alarm, periods, told[:cut], len(told), len(deciding), before, state)
+        text = _crossed(alarm, periods, told[:cut], len(told), len(deciding), hit=hit)
+        text += _least(alarm, before, state, hit=hit)
         text += f" and {treated}." if treated else "."
         if len(text) <= LONGEST_REASON:
             return text
@@ -82,20 +85,27 @@ def timestamp(instant: datetime) -> str:
     return f"{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{instant.microsecond // 1000:03d}+0000"
 
 
-def _crossed(
-    alarm: MetricAlarm, periods: "Periods", told: Sequence[int], count: int, of: int, before: State, state: State
-) -> str:
+def _crossed(alarm: MetricAlarm, periods: "Periods", told: Sequence[int], count: int, of: int, *, hit: bool) -> str:
     operator = OPERATORS[alarm.operator]
     stamped = [f"{java_number(periods.values[i])} ({_stamp(int(periods.starts[i]))})" for i in told]
     listed = f"[{', '.join(stamped)}{', ...' if len(told) < count else ''}]"
-    by_count = alarm.datapoints_to_alarm is not None or operator.band
-    how_many = f"{count} out of the last {of} datapoints" if by_count else _datapoints(count)
-    comparison = _comparison(alarm, periods, told, negated=state != ALARM)
-    text = f"Threshold{'s' if operator.band else ''} Crossed: {how_many} {listed} {_were(count)} {comparison}"
-    if by_count and before != state:
-        least = alarm.needed if state == ALARM else alarm.evaluation_periods - alarm.needed + 1
-        text += f" (minimum {_datapoints(least)} for {before} -> {state} transition)"
-    return text
+    how_many = f"{count} out of the last {of} datapoints" if _by_count(alarm) else _datapoints(count)
+    comparison = _comparison(alarm, periods, told, negated=not hit)
+    return f"Threshold{'s' if operator.band else ''} Crossed: {how_many} {listed} {_were(count)} {comparison}"
+
+
+def _by_count(alarm: MetricAlarm) -> bool:
+    return alarm.datapoints_to_alarm is not None or OPERATORS[alarm.operator].band
+
+
+def _least(alarm: MetricAlarm, before: State, state: State, *, hit: bool) -> str:
+    """How many such datapoints a transition takes."""
+    if not _by_count(alarm) or before == state:
+        return ""
+    if hit and state != ALARM:
+        return f" (minimum {_datapoints(alarm.needed)} for {state} -> ALARM transition)"
+    least = alarm.needed if state == ALARM else alarm.evaluation_periods - alarm.needed + 1
+    return f" (minimum {_datapoints(least)} for {before} -> {state} transition)"
 
 
 def _comparison(alarm: MetricAlarm, periods: "Periods", told: Sequence[int], *, negated: bool) -> str:

@@ -3,7 +3,7 @@
 | module | what it holds |
 |---|---|
 | `config` | CaptureConfig: which sides, how they are encoded, sampling, redaction, bounds |
-| `sampling` | Sampling: a percentage or rules, by hash of the id; the inclusion probability and the weight made from it |
+| `sampling` | Sampling: a percentage or rules, by hash of the id; inclusion probabilities |
 | `fields` | fields of CSV and JSON payloads by name or place |
 | `redaction` | replacing fields by nothing or by a keyed hash |
 | `record` | CapturedCall, and the line of a capture file made from it (contract 1.2) |
@@ -12,7 +12,10 @@
 | `spool`, `delivery` | what could not be written is kept within a bound, and tried again |
 | `predecessors` | marker files: what writers that ended by surprise left behind and lost |
 | `counters` | what became of every request, as a value and as Prometheus text |
+| `collector` | the work of the background thread: lines, files, and the account of all |
+| `states` | the folder of markers and spools |
 | `writer` | CaptureWriter: bounded queue, one background thread |
+| `exchange` | one request and its answer as they pass |
 | `asgi`, `wsgi`, `function` | the middlewares, and the decorator of a predict function |
 """
 

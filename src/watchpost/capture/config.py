@@ -51,9 +51,8 @@ class CaptureConfig:
             raise Misconfigured("hash_key", f"{len(self.hash_key)} bytes", "1 to 64 secret bytes, to hash fields with")
         if not (self.input or self.output):
             raise Misconfigured("input and output", False, "at least one side to capture")
-        for name in ("max_body_bytes", "flush_seconds", "flush_bytes", "queue_records", "queue_bytes"):
-            if getattr(self, name) <= 0:  # one of five fields named in the line above
-                raise Misconfigured(name, getattr(self, name), "more than 0")
+        if min(self.max_body_bytes, self.flush_seconds, self.flush_bytes, self.queue_records, self.queue_bytes) <= 0:
+            raise Misconfigured("A bound of the capture", self, "more than 0 everywhere")
 
     @classmethod
     def of_sagemaker(cls, members: Mapping[str, object]) -> "CaptureConfig":

@@ -3,9 +3,9 @@
 import base64
 import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Literal
 
 import msgspec
@@ -29,8 +29,19 @@ Outcome = Literal["sampled_out", "withheld", "oversized"]
 
 _CHARSET = re.compile(r";\s*charset\s*=\s*\"?([A-Za-z0-9._-]+)", re.IGNORECASE)
 # Those that serving code sends; Python knows many more, some of which are no character sets.
-_CHARSETS = {"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1", "latin1", "windows-1252", "cp1252", "utf-16"}
-_VERSION_4 = (0xF << 76) | (0x3 << 62), (0x4 << 76) | (0x2 << 62)  # bits to clear, bits to set: RFC 9562, 5.4
+_CHARSETS = {
+    "utf-8",
+    "utf8",
+    "us-ascii",
+    "ascii",
+    "iso-8859-1",
+    "latin-1",
+    "latin1",
+    "windows-1252",
+    "cp1252",
+    "utf-16",
+}
+_VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}  # RFC 9562, 4.1
 
 
 class CapturedCall(Struct, frozen=True, gc=False):
@@ -100,9 +111,10 @@ class Transcriber:
             "input": replacements("input", redact, hashed, config.hash_key),
             "output": replacements("output", redact, hashed, config.hash_key),
         }
-        self._encodings = dict.fromkeys(map(str.lower, config.json_content_types), "JSON") | dict.fromkeys(
-            map(str.lower, config.csv_content_types), "CSV"
-        )
+        texts = {"JSON": config.json_content_types, "CSV": config.csv_content_types}
+        encodings = {kind.lower(): encoding for encoding, kinds in texts.items() for kind in kinds}
+        # A model's clients send the same few headers for ever.
+        self._read_as = lru_cache(maxsize=64)(partial(_read_as, encodings))
 
     def line(self, call: CapturedCall, at: float, event: int) -> bytes | Outcome:
         """The call's line, ended by a newline, or why it has none.
@@ -135,7 +147,7 @@ class Transcriber:
 
     def _payload(
         self, body: bytes | None, content_type: str, coding: str, *, wanted: bool
-    ) -> _Payload | None | Literal["oversized"]:
+    ) -> _Payload | Literal["oversized"] | None:
         if body is None or not wanted:
             return None
         if coding and coding.strip().lower() != "identity":
@@ -145,9 +157,13 @@ class Transcriber:
             body = unpacked
         if len(body) > self._config.max_body_bytes:
             return "oversized"
-        encoding = self._encodings.get(content_type.partition(";")[0].strip().lower(), "BASE64")
-        text = None if encoding == "BASE64" else _text(body, content_type)
-        return _Payload(body, "BASE64" if text is None else encoding, text)
+        encoding, charset = self._read_as(content_type)
+        if encoding != "BASE64":
+            try:
+                return _Payload(body, encoding, body.decode(charset))
+            except UnicodeDecodeError:
+                pass
+        return _Payload(body, "BASE64", None)
 
     def _side(self, side: Side, payload: _Payload | None, content_type: str) -> _Side | UnsetType:
         """Raises: UnknownFieldError: it holds a field that must not be written, nobody knows where."""
@@ -159,7 +175,11 @@ class Transcriber:
                 raise UnknownFieldError(content_type)
             text = base64.b64encode(payload.body).decode()
         elif changes and text:
-            text = rewrite_csv(text, changes, self._names(side)) if payload.encoding == "CSV" else rewrite_json(text, changes)
+            text = (
+                rewrite_csv(text, changes, self._names(side))
+                if payload.encoding == "CSV"
+                else rewrite_json(text, changes)
+            )
         mode = "INPUT" if side == "input" else "OUTPUT"
         return _Side(content_type or UNSET, mode, text, payload.encoding)
 
@@ -194,9 +214,8 @@ def event_id(event: int) -> str:
     >>> event_id(0)
     '00000000-0000-4000-8000-000000000000'
     """
-    clear, set_ = _VERSION_4
-    digits = f"{event & ~clear | set_:032x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    digits = event.to_bytes(16).hex()
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{_VARIANT[digits[16]]}{digits[17:20]}-{digits[20:]}"
 
 
 @lru_cache(maxsize=4)
@@ -204,14 +223,11 @@ def _instant(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _text(body: bytes, content_type: str) -> str | None:
-    """The body as text by its charset, None if it is none."""
+def _read_as(encodings: Mapping[str, str], content_type: str) -> tuple[str, str]:
+    """The encoding and the character set of a payload by its Content-Type; parameters do not decide the encoding."""
     found = _CHARSET.search(content_type)
-    charset = found[1].lower() if found else "utf-8"
-    try:
-        return body.decode(charset) if charset in _CHARSETS else body.decode()
-    except UnicodeDecodeError:
-        return None
+    charset = found[1].lower() if found and found[1].lower() in _CHARSETS else "utf-8"
+    return encodings.get(content_type.partition(";")[0].strip().lower(), "BASE64"), charset
 
 
 def _unpacked(body: bytes, coding: str, most: int) -> bytes | None:

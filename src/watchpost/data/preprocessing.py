@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from traceback import extract_tb
 from types import SimpleNamespace
 
 import msgspec
@@ -163,18 +164,16 @@ class Preprocessed:
 
 def _asking(handler: Handler, logger: object) -> Callable[[InferenceRecord], object]:
     with_logger = len(inspect.signature(handler).parameters) > 1
+    script = inspect.getfile(inspect.unwrap(handler))
 
     def ask(record: InferenceRecord) -> object:
         try:
             return handler(record, logger) if with_logger else handler(record)
         except Exception as problem:
-            line = (
-                problem.__traceback__.tb_next.tb_lineno
-                if problem.__traceback__ and problem.__traceback__.tb_next
-                else 0
-            )
-            why = f"{type(problem).__name__}: {problem} (line {line} of the script)"
-            raise ScriptFailed("preprocessor script", why) from problem
+            # It is the user's code: whatever it raises is told and ends the run.
+            lines = [frame.lineno for frame in extract_tb(problem.__traceback__) if frame.filename == script]
+            where = f" (line {lines[-1]})" if lines else ""
+            raise ScriptFailed("preprocessor script", f"{type(problem).__name__}: {problem}{where}") from problem
 
     return ask
 

@@ -187,4 +187,6 @@ def _body(connection: HTTPConnection, response: HTTPResponse, until: float) -> b
             raise Unreachable(f"its answer is longer than {LARGEST_ANSWER} bytes")
     if response.length:
         raise Unreachable(f"its answer ended {response.length} bytes early")
+    # Tells the connection that this answer is over, also when nothing asked for more than its last byte.
+    response.close()
     return b"".join(parts)

@@ -49,6 +49,12 @@ class Http(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     upstreams: tuple[str, ...] = ()
 
 
+class Capture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the gateway captures. `flush_seconds`: how old a record may get before its file is written."""
+
+    flush_seconds: _Seconds = 60.0
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All of `runners.toml`."""
 
@@ -56,6 +62,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     python: Python = Python()
     mlflow: Mlflow = Mlflow()
     http: Http = Http()
+    capture: Capture = Capture()
 
 
 def read_toml(text: str, name: str = "runners.toml") -> Settings:

@@ -1,6 +1,6 @@
 """One evaluation: all alarms that are due at a tick, from their datapoints to what is found of those that change."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -143,14 +143,13 @@ def _looked_at(
 
 def _blind(group: Group, end: int, stops: Sequence[Window]) -> Flags | None:
     """Which periods of which alarm overlap a stop; None: none does."""
-    longest = max(alarm.period for alarm in group.alarms) * group.columns
+    longest = max(group.periods) * group.columns
     near = [stop for stop in stops if stop.end.timestamp() > end - longest]
     if not near:
         return None
-    by_period: Mapping[int, Flags] = {
-        period: blind_periods(near, end, period, group.columns) for period in {a.period for a in group.alarms}
-    }
-    flags: Flags = np.stack([by_period[alarm.period] for alarm in group.alarms])
+    flags = np.zeros((len(group.alarms), group.columns), np.bool_)
+    for period, rows in group.periods.items():
+        flags[rows] = blind_periods(near, end, period, group.columns)
     return flags if flags.any() else None
 
 

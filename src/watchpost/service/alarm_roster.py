@@ -45,7 +45,8 @@ class Source(Protocol):
 class Group:
     """Alarms of one pace that look at about as many periods: evaluated in one go.
 
-    `before` holds their states, indexes of STATES. `by_hours` are the rows whose threshold depends on the hour.
+    `before` holds their states, indexes of STATES. `periods`: which lengths of period there are, in seconds, and which
+    alarms have them. `by_hours` are the rows whose threshold depends on the hour.
     """
 
     alarms: tuple[MetricAlarm, ...]
@@ -54,6 +55,7 @@ class Group:
     columns: int
     before: Codes
     understated: Flags
+    periods: Mapping[int, Flags]
     by_hours: tuple[int, ...]
 
     def conditions_at(self, end: int) -> Conditions:
@@ -171,6 +173,7 @@ def _group(alarms: Sequence[MetricAlarm], columns: int, metrics: Source) -> Grou
         operator=np.array([OPERATOR_NAMES.index(alarm.operator) for alarm in alarms], np.int8),
         threshold=np.array([alarm.threshold for alarm in alarms], np.float64),
     )
+    period = np.array([alarm.period for alarm in alarms], np.int64)
     return Group(
         alarms=tuple(alarms),
         conditions=conditions,
@@ -178,5 +181,6 @@ def _group(alarms: Sequence[MetricAlarm], columns: int, metrics: Source) -> Grou
         columns=columns,
         before=np.full(len(alarms), STATES.index("INSUFFICIENT_DATA"), np.int8),
         understated=np.array([understated_when_blind(alarm) for alarm in alarms], np.bool_),
+        periods={seconds: period == seconds for seconds in set(period.tolist())},
         by_hours=tuple(row for row, alarm in enumerate(alarms) if alarm.hours is not None),
     )

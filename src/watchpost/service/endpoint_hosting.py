@@ -1,8 +1,9 @@
 """Deployments as they run in this process: their fleets, and the requests that are under way in them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from threading import Event, Lock, Thread
 from time import monotonic
+from typing import Protocol
 
 import structlog
 
@@ -17,27 +18,35 @@ _log = structlog.get_logger(__name__)
 # A request that began just before its fleet was replaced gets its time, and a little more for the answer's way.
 _GRACE_SECONDS = 5.0
 
-CapturesOf = Callable[[str, str, Capture | None], Captures]
-"""What takes the traffic of (endpoint, variant) by its configuration."""
+
+class CapturesTraffic(Protocol):
+    """Gives out what takes the traffic of (endpoint, variant) by its configuration."""
+
+    def take(self, endpoint: str, variant: str, capture: Capture | None) -> Captures:
+        """What takes it, until it is given back."""
+
+    def give_back(self, endpoint: str, variant: str, capture: Capture | None) -> None:
+        """It is needed no more."""
 
 
 class HostedDeployment:
     """One deployment, running. Made and changed by one thread; its variants are used by many."""
 
     def __init__(
-        self, endpoint: str, deployment: Deployment, factory: FleetFactory, captures: CapturesOf, *, checked: bool
+        self, endpoint: str, deployment: Deployment, factory: FleetFactory, captures: CapturesTraffic, *, checked: bool
     ) -> None:
         """`checked` False: it served before, so it gets traffic without waiting for its health check."""
         self.endpoint, self.deployment, self.checked = endpoint, deployment, checked
         self.refusal: str | None = None
         self.variants: dict[str, LiveVariant] = {}
+        self._captures = captures
         self._drain_seconds = factory.settings.limits.invocation_seconds + _GRACE_SECONDS
         try:
             for variant in (*deployment.variants, *deployment.shadows):
                 name = f"{endpoint}-{variant.name}-{deployment.id[:8]}"
                 fleet = factory.fleet(endpoint, variant, name, checked=checked)
                 counted = Counted(endpoint, variant.name, deployment.publishing)
-                capture = captures(endpoint, variant.name, deployment.capture)
+                capture = captures.take(endpoint, variant.name, deployment.capture)
                 self.variants[variant.name] = LiveVariant(variant.name, fleet, counted, capture)
         except NoRunner as problem:
             self.refusal = str(problem)
@@ -85,8 +94,9 @@ class HostedDeployment:
 
     def stop(self) -> None:
         """End at once."""
-        for fleet in self.fleets.values():
+        for name, fleet in self.fleets.items():
             fleet.stop()
+            self._captures.give_back(self.endpoint, name, self.deployment.capture)
 
     @property
     def fleets(self) -> Mapping[str, Fleet]:
@@ -97,7 +107,7 @@ class HostedDeployment:
 class Hosting:
     """All deployments that run in this process, by id."""
 
-    def __init__(self, factory: FleetFactory, captures: CapturesOf) -> None:
+    def __init__(self, factory: FleetFactory, captures: CapturesTraffic) -> None:
         self._factory, self._captures = factory, captures
         self._hosted: dict[str, HostedDeployment] = {}
         self._leaving: dict[str, tuple[str, Thread]] = {}

@@ -30,9 +30,17 @@ class EndpointMetrics:
     """Publishes what the gateway counted and what runners use; writes what models print."""
 
     def __init__(
-        self, clock: Clock, put: Put, figures: Figures, hosting: Hosting, meter: UsageMeter, logs: EndpointLogs
+        self,
+        clock: Clock,
+        put: Put,
+        figures: Figures,
+        hosting: Hosting,
+        meter: UsageMeter,
+        logs: EndpointLogs,
+        others: Callable[[float], list[Datum]],
     ) -> None:
-        self._clock, self._put, self._figures = clock, put, figures
+        """`others`: what else there is to publish at an instant (epoch seconds)."""
+        self._clock, self._put, self._figures, self._others = clock, put, figures, others
         self._hosting, self._meter, self._logs = hosting, meter, logs
         self._published: dict[Counted, int] = {}
 
@@ -44,7 +52,7 @@ class EndpointMetrics:
 
     def step(self, second: float, *, last: bool = False) -> None:
         """Publish what is due (epoch seconds); `last`: all there is."""
-        data = [*self._figures.due(second, all_of_them=last), *self._utilization(second)]
+        data = [*self._figures.due(second, all_of_them=last), *self._utilization(second), *self._others(second)]
         try:
             self._put(data)
         except ServerError as problem:
@@ -80,7 +88,8 @@ def _data(counted: Counted, usage: Usage, second: float) -> list[Datum]:
         "GPUUtilization": usage.gpu,
         "GPUMemoryUtilization": usage.gpu_memory,
     }
-    start = float(int(second) // counted.publishing.seconds * counted.publishing.seconds)
+    # What was used since the last look is of the interval that has ended.
+    start = float((int(second) // counted.publishing.seconds - 1) * counted.publishing.seconds)
     resolution = 1 if counted.publishing.seconds < 60 else 60
     spaces = [named, {**named, "InstanceId": usage.instance}] if counted.publishing.enhanced else [named]
     return [

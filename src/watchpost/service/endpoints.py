@@ -61,15 +61,16 @@ class Endpoints:
         self._news = EndpointNews(events, configuration, new_id)
         folder: Path = configuration.home / "runners"
         figures, logs = Figures(), EndpointLogs(put_logs, clock)
-        self._captures = CaptureWriters(objects, clock, put_metrics)
+        self._captures = CaptureWriters(objects, clock, folder / "capture", settings.capture.flush_seconds)
         factory = FleetFactory(settings, folder, ModelData(objects, folder / "models").fetch, logs.take)
-        self._hosting = Hosting(factory, self._captures.of)
-        self._gateway = Gateway(clock, figures, self._log_group_arn, settings.limits.invocation_seconds, rng)
+        self._hosting = Hosting(factory, self._captures)
+        self._gateway = Gateway(clock, figures, logs, self._log_group_arn, settings.limits.invocation_seconds, rng)
         self.models = Models(store, clock, self._news, settings)
         self.configs = EndpointConfigs(store, clock, self._news, settings)
         self.deployer = EndpointDeployer(store, clock, self._news, self._hosting, self._gateway, figures, in_alarm)
         self.changes = EndpointChanges(store, clock, self._news, settings, new_id, self.deployer.wake)
-        self.metrics = EndpointMetrics(clock, put_metrics, figures, self._hosting, UsageMeter(folder.parent), logs)
+        meter = UsageMeter(configuration.home)
+        self.metrics = EndpointMetrics(clock, put_metrics, figures, self._hosting, meter, logs, self._captures.data)
 
     def describe(self, name: str) -> EndpointDocument:
         """The endpoint. Raises: Refused: ValidationException."""

@@ -28,10 +28,10 @@ _PREDICTED, _ROWS = "watchpost_prediction", 1000
 
 
 class _Methods(msgspec.Struct):
-    pre_training_bias: msgspec.Raw | None = None
-    post_training_bias: msgspec.Raw | None = None
-    shap: msgspec.Raw | None = None
-    pdp: msgspec.Raw | None = None
+    pre_training_bias: dict[str, object] | None = None
+    post_training_bias: dict[str, object] | None = None
+    shap: dict[str, object] | None = None
+    pdp: dict[str, object] | None = None
 
 
 class _Config(msgspec.Struct):

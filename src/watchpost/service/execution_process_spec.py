@@ -29,9 +29,9 @@ class Spec:
 
     program: which of ours; `monitor` is a member of `watchpost.monitors`, named by `monitor`. environment: the
     container's. uris: what lies in a container folder or file, as URIs, for names in reports. window: it begins or ends
-    within an hour, so records are chosen by their own times; None takes all that was laid out. model: a model file or the URL of a model, for
-    what has to ask it; model_job: what to load instead, with its data at `model`. memory_bytes: of memory the process
-    may allocate; None is no limit.
+    within an hour, so records are chosen by their own times; None takes all that was laid out. model: a model file or
+    the URL of a model, for what has to ask it; model_job: what to load instead, with its data at `model`. memory_bytes:
+    of memory the process may allocate; None is no limit.
     """
 
     program: Program

@@ -12,6 +12,7 @@ import structlog
 from watchpost.errors import Refused
 from watchpost.runners import Answer, Failure, Question, Reply, Unreachable
 from watchpost.service.clock import Clock
+from watchpost.service.endpoint_logs import EndpointLogs, log_group
 from watchpost.service.gateway_figures import Figures, Outcome
 from watchpost.service.gateway_routes import LiveVariant, Route
 
@@ -59,12 +60,13 @@ class Gateway:
         self,
         clock: Clock,
         figures: Figures,
-        log_stream: Callable[[str], str],
+        logs: EndpointLogs,
+        log_group_arn: Callable[[str], str],
         invocation_seconds: float = 60.0,
         rng: Callable[[], float] = random,
     ) -> None:
-        """`log_stream`: the ARN of an endpoint's log group. `rng` draws from [0, 1)."""
-        self._clock, self._figures, self._log_stream = clock, figures, log_stream
+        """`rng` draws from [0, 1)."""
+        self._clock, self._figures, self._logs, self._log_group_arn = clock, figures, logs, log_group_arn
         self._seconds, self._rng = invocation_seconds, rng
         self._routes: dict[str, Route] = {}
         self._changed = Condition()
@@ -148,20 +150,22 @@ class Gateway:
                 "Your invocation timed out while waiting for a response from container primary. Review the latency "
                 "metrics for each container in Amazon CloudWatch, resolve the issue, and try again."
             )
-            raise self._model_error(endpoint, 0, said)
+            raise self._model_error(endpoint, variant, asked, said)
         if reply is None:
-            raise self._model_error(endpoint, 0, f"The model gave no answer: {asked.problem}")
+            raise self._model_error(endpoint, variant, asked, f"The model gave no answer: {asked.problem}")
         if not 200 <= reply.status < 300:
-            raise self._model_error(endpoint, reply.status, reply.body[:_SAID_BYTES].decode(errors="replace"))
+            raise self._model_error(endpoint, variant, asked, reply.body[:_SAID_BYTES].decode(errors="replace"))
         kind = reply.headers.get("content-type", "application/octet-stream")
         return Answer(reply.body, kind, reply.status, reply.headers.get(_ATTRIBUTES, ""))
 
-    def _model_error(self, endpoint: str, status: int, said: str) -> Refused:
+    def _model_error(self, endpoint: str, variant: LiveVariant, asked: _Asked, said: str) -> Refused:
+        status = asked.reply.status if asked.reply else 0
         whose = "client" if 400 <= status < 500 else "server"
-        arn = self._log_stream(endpoint)
+        arn = self._log_group_arn(endpoint)
+        self._logs.take(endpoint, variant.name, asked.instance, [f"An invocation failed with {status}: {said}"])
         told = (
             f'Received {whose} error ({status}) from primary with message "{said}". See the log group '
-            f"/aws/sagemaker/Endpoints/{endpoint} for more information."
+            f"{log_group(endpoint)} for more information."
         )
         members = {"OriginalStatusCode": status, "OriginalMessage": said, "LogStreamArn": arn}
         return Refused("ModelError", told, members)

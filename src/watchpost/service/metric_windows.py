@@ -29,7 +29,7 @@ class Selection:
         self._period = np.array([stat.period for stat in self.stats], dtype=np.int64)
         self._numbers = np.full(len(self.stats), -1, dtype=np.int64)
         self._groups: dict[tuple[int, Statistic], NDArray[np.int64]] = {}
-        self._counts: dict[tuple[int, Statistic], NDArray[np.int64]] = {}
+        self._counts: dict[tuple[int, Statistic], NDArray[np.int64]] | None = None
         self._version = -1
 
     def windows(self, tail: "Tail", history: History, counts: bool, end: int, count: int, now: int) -> Windows:
@@ -38,7 +38,7 @@ class Selection:
         if count <= 0 or not self.stats:
             return answer
         self._look_up(tail)
-        for (period, statistic), places in (self._counts if counts else self._groups).items():
+        for (period, statistic), places in (self._counted() if counts else self._groups).items():
             numbers = self._numbers[places]
             start = end - count * period
             ring = _ring(tail, history, numbers, period, start, end, now) if statistic.plain else None
@@ -54,7 +54,13 @@ class Selection:
             numbers = [registry.number(stat.metric, stat.unit) for stat in self.stats]
             self._numbers, self._version = np.array(numbers, dtype=np.int64), registry.version
             self._groups = self._grouped(self.asked)
+            self._counts = None
+
+    def _counted(self) -> dict[tuple[int, Statistic], NDArray[np.int64]]:
+        # Asked for by few alarms, and by those only when they change.
+        if self._counts is None:
             self._counts = self._grouped((Statistic("SampleCount"),) * len(self.stats))
+        return self._counts
 
     def _grouped(self, asked: Sequence[Statistic]) -> dict[tuple[int, Statistic], NDArray[np.int64]]:
         groups: dict[tuple[int, Statistic], list[int]] = {}

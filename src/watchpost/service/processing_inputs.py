@@ -28,7 +28,7 @@ class ProcessingInput(msgspec.Struct, rename="pascal"):
 
     input_name: str
     s3_input: _S3Input | None = None
-    dataset_definition: msgspec.Raw | None = None
+    dataset_definition: object | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,8 +42,9 @@ class Fleet(Protocol):
 class UpstreamFleet:
     """A server that runs elsewhere; it gets traffic once it has answered its health check with 200."""
 
-    def __init__(self, upstream: Upstream, instances: int, startup_seconds: float, *, checked: bool) -> None:
+    def __init__(self, upstream: Upstream, name: str, instances: int, startup_seconds: float, *, checked: bool) -> None:
         """`checked` False: it served before and gets traffic at once; each answer will tell how it fares."""
+        self._name = name
         self.path = upstream.invocations
         self.failure: str | None = None
         self._upstream, self._instances, self._startup = upstream, instances, startup_seconds
@@ -62,7 +63,7 @@ class UpstreamFleet:
     @contextmanager
     def server(self, seconds: float) -> Iterator[tuple[str, Connections] | None]:
         """See `Fleet`."""
-        yield (self._upstream.url, self._connections) if self._answered.wait(seconds) else None
+        yield (self._name, self._connections) if self._answered.wait(seconds) else None
 
     def scale(self, instances: int) -> None:
         """Remember how many instances there are said to be."""
@@ -113,7 +114,7 @@ class FleetFactory:
         startup = float(variant.startup_seconds or limits.startup_seconds)
         planned = plan(variant.container, self.settings)
         if isinstance(planned, Upstream):
-            return UpstreamFleet(planned, variant.instances, startup, checked=checked)
+            return UpstreamFleet(planned, name, variant.instances, startup, checked=checked)
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
         def log(instance: str, lines: list[str]) -> None:

@@ -38,8 +38,10 @@ class UsageMeter:
 
     def of(self, fleets: Sequence[ProcessFleet]) -> dict[ProcessFleet, list[Usage]]:
         """The usage of every ready process of some fleets. A process seen for the first time is not in it yet."""
+        if not fleets:
+            return {}
         disk = _disk(self._folder)
-        gpu = self._gpu() if any(fleet.processes for fleet in fleets) else (None, None)
+        gpu = self._gpu()
         usage: dict[ProcessFleet, list[Usage]] = {}
         alive: dict[int, psutil.Process] = {}
         for fleet in fleets:
@@ -49,7 +51,8 @@ class UsageMeter:
                     cpu, memory = found
                     share = 100 * memory / (fleet.memory_bytes or psutil.virtual_memory().total)
                     usage.setdefault(fleet, []).append(Usage(process.instance, cpu, share, disk, *gpu))
-        self._seen = alive
+        others = {pid: process for pid, process in self._seen.items() if pid not in alive and process.is_running()}
+        self._seen = {**others, **alive}
         return usage
 
     def _looked_at(self, runner: RunnerProcess, alive: dict[int, psutil.Process]) -> tuple[float, float] | None:

@@ -33,9 +33,7 @@ label_header = "label"
 
 model_url = S3Uploader.upload(model_file, f"s3://{bucket}/{prefix}", sagemaker_session=session)
 image_uri = image_uris.retrieve("xgboost", session.boto_region_name, version="1.7-1")
-Model(
-    name=model_name, image_uri=image_uri, model_data=model_url, role=role, sagemaker_session=session
-).deploy(
+Model(name=model_name, image_uri=image_uri, model_data=model_url, role=role, sagemaker_session=session).deploy(
     initial_instance_count=1,
     instance_type="ml.m5.large",
     endpoint_name=endpoint_name,
@@ -48,12 +46,12 @@ Model(
 )
 
 monitor = ModelBiasMonitor(role=role, sagemaker_session=session, max_runtime_in_seconds=1800)
-bias_config = BiasConfig(
-    label_values_or_threshold=[1], facet_name="group", facet_values_or_threshold=[1]
-)
+bias_config = BiasConfig(label_values_or_threshold=[1], facet_name="group", facet_values_or_threshold=[1])
 monitor.suggest_baseline(
     data_config=DataConfig(
-        s3_data_input_path=S3Uploader.upload(validation_file, f"s3://{bucket}/{prefix}/data", sagemaker_session=session),
+        s3_data_input_path=S3Uploader.upload(
+            validation_file, f"s3://{bucket}/{prefix}/data", sagemaker_session=session
+        ),
         s3_output_path=f"s3://{bucket}/{prefix}/baselining/results",
         label=label_header,
         headers=all_headers,

@@ -31,9 +31,7 @@ headers = ["tenure", "charge", "group"]
 
 model_url = S3Uploader.upload(model_file, f"s3://{bucket}/{prefix}", sagemaker_session=session)
 image_uri = image_uris.retrieve("xgboost", session.boto_region_name, version="1.7-1")
-Model(
-    name=model_name, image_uri=image_uri, model_data=model_url, role=role, sagemaker_session=session
-).deploy(
+Model(name=model_name, image_uri=image_uri, model_data=model_url, role=role, sagemaker_session=session).deploy(
     initial_instance_count=1,
     instance_type="ml.m5.large",
     endpoint_name=endpoint_name,
@@ -107,7 +105,9 @@ print(
             "global_shap_values": shap_values,
             "exit_message": latest.get("ExitMessage"),
             "failure": latest.get("FailureReason"),
-            "violations": [v["constraint_check_type"] for v in violations.body_dict["violations"]] if violations else None,
+            "violations": [v["constraint_check_type"] for v in violations.body_dict["violations"]]
+            if violations
+            else None,
         }
     )
 )

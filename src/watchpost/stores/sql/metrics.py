@@ -136,7 +136,7 @@ def condense(connection: Connection, upto: int, entry: Pack | None) -> None:
 
 def series_seen_since(connection: Connection, second: int) -> list[Known]:
     """Every series with data since an epoch second."""
-    return [_known(row) for row in connection.execute(_SERIES.where(metric_series.c.seen >= second))]
+    return [_known(row) for row in connection.execute(_SERIES.where(metric_series.c.seen >= second)).all()]
 
 
 def series_numbered(connection: Connection, numbers: Sequence[int]) -> list[Known]:
@@ -144,7 +144,7 @@ def series_numbered(connection: Connection, numbers: Sequence[int]) -> list[Know
     return [
         _known(row)
         for some in _portions(numbers)
-        for row in connection.execute(_SERIES.where(metric_series.c.id.in_(some)))
+        for row in connection.execute(_SERIES.where(metric_series.c.id.in_(some))).all()
     ]
 
 
@@ -154,7 +154,7 @@ def series_of(connection: Connection, metrics: Iterable[Metric]) -> list[Known]:
     return [
         _known(row)
         for some in _portions(hashes)
-        for row in connection.execute(_SERIES.where(metric_series.c.metric.in_(some)))
+        for row in connection.execute(_SERIES.where(metric_series.c.metric.in_(some))).all()
     ]
 
 

@@ -93,7 +93,7 @@ class SqlTransaction:
                 bounds["end"] = end
         if limit is not None:
             query = query.limit(limit)
-        return [(key, kind.decode(body)) for key, body in self.connection.execute(query, bounds)]
+        return [(key, kind.decode(body)) for key, body in self.connection.execute(query, bounds).all()]
 
     def revision(self, kind: Kind[T]) -> int:
         """How many changes the documents of this kind have seen, those of this transaction included."""

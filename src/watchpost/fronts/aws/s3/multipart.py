@@ -57,19 +57,19 @@ def create_multipart_upload(server: "Server", call: Call) -> Members:
 def upload_part(server: "Server", call: Call) -> Members:
     """Keep a part, its checksums verified."""
     check_supported(call)
-    upload = _upload(server, call)
+    number, upload = _number(call), _upload(server, call)
     body = call.input.get("Body", b"")
     checksums = verified(call.input, call.headers, body)
     if upload.algorithm is not None and upload.algorithm not in checksums:
         checksums[upload.algorithm] = checksum(upload.algorithm, [body])
-    part = server.uploads.put(upload, _number(call), body, checksums, call.now)
+    part = server.uploads.put(upload, number, body, checksums, call.now)
     return {"ETag": quoted(part.etag), **{f"Checksum{name}": value for name, value in checksums.items()}}
 
 
 def upload_part_copy(server: "Server", call: Call) -> Members:
     """Keep a part that is an object, or a range of its bytes."""
     check_supported(call)
-    upload = _upload(server, call)
+    number, upload = _number(call), _upload(server, call)
     source = copied_from(call.input["CopySource"])
     info = existing(server, *source)
     check_read(info, call.input, "CopySource")
@@ -85,7 +85,7 @@ def upload_part_copy(server: "Server", call: Call) -> Members:
             told = f"Range specified is not valid for source object of size: {info.size}"
             raise Refused("InvalidArgument", told)
     with closing(server.objects.open(*source)) as opened:
-        part = server.uploads.put(upload, _number(call), opened.read(start, end), {}, call.now)
+        part = server.uploads.put(upload, number, opened.read(start, end), {}, call.now)
     if upload.algorithm is not None:
         value = checksum(upload.algorithm, server.uploads.content([_kept(server, upload, part)]))
         part = server.uploads.tell(upload, part, {upload.algorithm: value})

@@ -1,0 +1,261 @@
+"""The writer of an endpoint variant's capture files: a bounded queue, and one background thread that does the rest."""
+
+import atexit
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from random import Random  # noqa: TID251  see CaptureWriter: an argument with a default, here at the serving process' edge
+from weakref import WeakSet
+
+from watchpost.capture.collector import Collector
+from watchpost.capture.config import CaptureConfig, check_name
+from watchpost.capture.counters import Counters
+from watchpost.capture.destinations import Destination, destination_of
+from watchpost.capture.exchange import Exchange
+from watchpost.capture.record import CapturedCall, kept
+from watchpost.capture.states import state_folder
+
+_POLL_SECONDS = 0.1
+# A slice is some 0.3 ms of work. Between slices the thread sleeps, so that a request never waits longer than that for
+# the interpreter's lock; without a sleep it would wait for the 5 ms after which Python makes threads take turns.
+_SLICE, _BREATH_SECONDS = 64, 0.0005
+
+Queued = tuple[CapturedCall, float, int]
+"""A call, its instant (seconds since 1970) and its event's 128 random bits."""
+
+
+class CaptureWriter:
+    """Writes what an endpoint variant is asked and answers to hourly files (contract 1.1).
+
+    `submit` hands a call over and returns at once; nothing here ever raises into the request. The thread starts with
+    the first call, or `start`, so a server may fork after making the writer, and a forked child goes on with an empty
+    queue and counters of its own. What is in memory is flushed when the interpreter exits.
+
+    Args: destination: a folder, `s3://bucket/prefix`, or a Destination. state: folder for markers and the spool;
+    default: a hidden one in the destination's folder, or for other destinations one in the system's temporary folder.
+    clock: seconds since 1970. rng: of event ids; default: one of its own, seeded by the system, anew after a fork.
+    Raises: Misconfigured.
+    """
+
+    def __init__(
+        self,
+        config: CaptureConfig,
+        destination: str | Path | Destination,
+        endpoint: str,
+        variant: str = "AllTraffic",
+        *,
+        state: str | Path | None = None,
+        clock: Callable[[], float] = time.time,  # noqa: TID251  the default at the serving process' edge
+        rng: Random | None = None,
+    ) -> None:
+        self.endpoint, self.variant = (
+            check_name("The endpoint's name", endpoint),
+            check_name("The variant's name", variant),
+        )
+        self.config, self._clock, self._given_rng = config, clock, rng
+        self._destination = destination_of(destination)
+        self._state = state_folder(self._destination, self.endpoint, self.variant, state)
+        _, self._most = config.sampling.bounds
+        self._closed = False
+        self._reset()
+        _LIVING.add(self)
+        atexit.register(self.close)
+
+    def _reset(self) -> None:
+        """Empty, without a thread: as made, or as a forked child begins."""
+        self._rng = self._given_rng or Random()  # noqa: S311  ids need to be distinct, not secret
+        self._lock = threading.Lock()
+        self._queue: deque[Queued] = deque()
+        self._queued_bytes = 0
+        self._handed_over = self._sampled_out = self._dropped = self._incomplete = self._oversized = self._faults = 0
+        self._wake, self._flushes = threading.Event(), deque[threading.Event]()
+        self._collector = Collector(
+            self.config, self._destination, f"{self.endpoint}/{self.variant}", self._state, self._rng
+        )
+        self._thread: threading.Thread | None = None
+
+    # --- on the request's thread ------------------------------------------------------------------------------------
+
+    def admit(self, inference_id: str | None = None) -> int | None:
+        """A new event's 128 random bits; None if sampling leaves the call out, which is then counted.
+
+        For whoever wants to know before it keeps bodies; under rules most calls pass, and are judged by `submit`.
+        """
+        event = self._rng.getrandbits(128)
+        if self._most < 1 and not kept(self._most, inference_id, event):
+            with self._lock:
+                self._sampled_out += 1
+            return None
+        return event
+
+    def begin(self, inference_id: str | None = None) -> Exchange | None:
+        """A call that begins now, to gather its bodies in; None if it is not to be captured. Never raises."""
+        try:
+            event = self.admit(inference_id)
+            return None if event is None else Exchange(self, event, self._clock(), inference_id)
+        except Exception:  # noqa: BLE001  the request must never feel a fault of ours; it is counted
+            self.count_fault()
+            return None
+
+    def submit(self, call: CapturedCall) -> None:
+        """Hand a call over. Never blocks, never raises; a full queue drops the call and counts it."""
+        try:
+            event = call.event
+            if event is None:
+                event = self.admit(call.inference_id)
+                if event is None:
+                    return
+            at = call.at
+            size = len(call.input or b"") + len(call.output or b"")
+            item = (call, self._clock() if at is None else at, event)
+            with self._lock:
+                waiting = self._queued_bytes + size
+                if self._closed or len(self._queue) >= self.config.queue_records or waiting > self.config.queue_bytes:
+                    self._dropped += 1
+                    return
+                self._queue.append(item)
+                self._queued_bytes = waiting
+                self._handed_over += 1
+            if self._thread is None:
+                self.start()
+        except Exception:  # noqa: BLE001  the request must never feel a fault of ours; it is counted
+            self.count_fault()
+
+    def count_incomplete(self) -> None:
+        """Count a request that gave nothing to record: no successful answer, cut off, or a body nobody read."""
+        with self._lock:
+            self._incomplete += 1
+
+    def count_oversized(self) -> None:
+        """Count a request with a body above the cap."""
+        with self._lock:
+            self._oversized += 1
+
+    def count_fault(self) -> None:
+        """Count a fault of ours."""
+        with self._lock:
+            self._faults += 1
+
+    # --- of its life ------------------------------------------------------------------------------------------------
+
+    @property
+    def destination(self) -> str:
+        """The path or URI below which the files go."""
+        return self._destination.name
+
+    @property
+    def counters(self) -> Counters:
+        """What became of the calls so far, in this process."""
+        done = self._collector.progress()
+        return Counters(
+            captured=done.captured,
+            sampled_out=self._sampled_out + done.sampled_out,
+            dropped=self._dropped,
+            failed=done.failed,
+            oversized=self._oversized + done.oversized,
+            incomplete=self._incomplete,
+            withheld=done.withheld,
+            faults=self._faults + done.faults,
+            lost=done.lost,
+            pending=max(self._handed_over - done.safe, 0),
+            spooled=done.spooled,
+            files=done.files,
+            retries=done.retries,
+        )
+
+    def start(self) -> None:
+        """Start the background thread now, and with it the account of earlier writers; not before a fork."""
+        with self._lock:
+            if self._thread is not None or self._closed:
+                return
+            thread = threading.Thread(target=self._run, name=f"capture {self.endpoint}/{self.variant}", daemon=True)
+            thread.start()
+            self._thread = thread
+
+    def flush(self, timeout: float = 10.0) -> bool:
+        """Write all that was handed over. False if not all of it is at the destination after so many seconds."""
+        self._flush(timeout)
+        counters = self.counters
+        return not (counters.pending or counters.spooled)
+
+    def close(self, timeout: float = 15.0) -> bool:
+        """Write all, end the thread; see flush. What the destination does not take is spooled for the next writer."""
+        with self._lock:
+            already, self._closed = self._closed, True
+        if not already:
+            atexit.unregister(self.close)
+            _LIVING.discard(self)
+            if self._thread is not None:
+                self._wake.set()
+                self._thread.join(timeout)
+        counters = self.counters
+        return not (counters.pending or counters.spooled)
+
+    def _flush(self, timeout: float) -> None:
+        if self._thread is None or not self._thread.is_alive():
+            return
+        done = threading.Event()
+        self._flushes.append(done)
+        self._wake.set()
+        done.wait(timeout)
+
+    # --- on the background thread -----------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        collector, closing = self._collector, False
+        try:
+            collector.begin(self._clock())
+        except Exception:  # noqa: BLE001  a worker's top loop: without a marker it still captures
+            collector.count_fault()
+        while not closing:
+            self._wake.wait(_POLL_SECONDS)
+            self._wake.clear()
+            closing = self._closed
+            asked = [self._flushes.popleft() for _ in range(len(self._flushes))]
+            try:
+                self._turn(collector, everything=bool(asked) or closing)
+            except Exception:  # noqa: BLE001  a worker's top loop: the fault is counted, the next turn goes on
+                collector.count_fault()
+            for done in asked:
+                done.set()
+        collector.end(self._handed_over)
+        while self._flushes:
+            self._flushes.popleft().set()
+
+    def _turn(self, collector: Collector, *, everything: bool) -> None:
+        """Empty the queue as it stands, write what is due, note how far it came."""
+        collector.note(self._handed_over)
+        for _ in range(-(-len(self._queue) // _SLICE)):
+            for call, at, event in self._taken():
+                collector.collect(call, at, event, self._clock())
+            if not everything:
+                time.sleep(_BREATH_SECONDS)
+        collector.write_due(self._clock(), everything=everything)
+        collector.note(self._handed_over)
+
+    def _taken(self) -> list[Queued]:
+        with self._lock:
+            taken = [self._queue.popleft() for _ in range(min(_SLICE, len(self._queue)))]
+            self._queued_bytes -= sum(len(call.input or b"") + len(call.output or b"") for call, _, _ in taken)
+            return taken
+
+    def _after_fork(self) -> None:
+        self._collector.forget()
+        self._reset()
+
+
+# The writers of this process, for the one moment when a child was forked: its copies of their threads do not run, and
+# what is in their queues is the parent's to write.
+_LIVING: WeakSet[CaptureWriter] = WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for writer in list(_LIVING):
+        writer._after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
