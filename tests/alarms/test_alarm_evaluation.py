@@ -166,7 +166,7 @@ def by_the_prose(
     return "OK"
 
 
-@settings(max_examples=10)
+@settings(max_examples=10)  # of ten thousand alarms each: a hundred thousand in all
 @given(st.integers(0, 2**32 - 1), st.integers(1, 12))
 def test_ten_thousand_random_alarms_at_once_equal_the_prose_one_by_one(seed: int, longest: int) -> None:
     rng, count = np.random.default_rng(seed), 10_000

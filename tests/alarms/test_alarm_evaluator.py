@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from watchpost.alarms.backtest import backtest
 from watchpost.alarms.records import MetricAlarm
+from watchpost.metrics.identity import Datum
 from watchpost.service.clock import ManualClock
 from watchpost.stores.open import open_store
 from watchpost.stores.store import Store
 from watchpost.windows import Window
 
 from .alarms_of import NOON
-from .conftest import House
+from .conftest import LATENCY, House
 
 
 def states_of(house: House) -> list[tuple[str, str]]:
@@ -98,6 +99,17 @@ def test_a_breach_that_was_reported_before_a_crash_is_found_afterwards(house: Ho
     assert after.state() == "ALARM"
 
 
+@pytest.mark.parametrize("period", [10, 60, 300])
+def test_a_breach_in_a_period_that_the_crash_cut_short_is_found_afterwards(house: House, period: int) -> None:
+    house.put(Period=period, Statistic="Maximum")
+    house.pass_(period)
+    house.metrics.put([Datum(LATENCY, house.clock.now().timestamp(), values=(20.0,), counts=(1.0,), resolution=1)])
+    house.clock.advance(3600)
+    after = restarted(house)
+    after.alarms.resume(house.clock.now())
+    assert after.state() == "ALARM"
+
+
 def test_a_stop_across_the_hourly_tick_delays_no_daily_alarm_by_an_hour(house: House) -> None:
     house.put(Period=3600, EvaluationPeriods=25, DatapointsToAlarm=1, Statistic="Maximum")
     house.report(20.0)
@@ -119,6 +131,21 @@ def test_sums_that_a_stop_cut_short_raise_no_alarm(house: House) -> None:
     for _ in range(5):
         after.minute(2.0)
         assert after.state() == "OK"
+
+
+def test_sums_that_a_stop_cut_short_end_no_alarm(house: House) -> None:
+    house.put(Statistic="Sum", Period=300, Threshold=9.0)
+    for _ in range(15):
+        house.minute(2.0)
+    assert house.state() == "ALARM"
+    house.clock.advance(240)
+    after = restarted(house)
+    after.alarms.resume(house.clock.now())
+    for _ in range(9):
+        after.minute(2.0)
+        assert after.state() == "ALARM"
+    after.minute(1.0)
+    assert after.state() == "OK"
 
 
 def test_only_one_of_two_servers_evaluates(house: House) -> None:

@@ -1,7 +1,6 @@
 """Who gets a request, in which steps traffic moves, and what is counted of it: laws."""
 
 from collections import Counter
-from random import Random
 
 import numpy as np
 import pytest
@@ -43,7 +42,7 @@ def test_who_names_a_variant_gets_it_whatever_its_weight(found: list[float], dat
 
 def test_shares_follow_the_weights() -> None:
     route = Route("e", (Share(variant("a"), 1), Share(variant("b"), 2), Share(variant("c"), 7)))
-    drawn = Random(5)
+    drawn = np.random.default_rng(5)
     seen = Counter(route.choose("", drawn.random).name for _ in range(20_000))
     # Three standard deviations of a binomial count.
     for name, part in (("a", 0.1), ("b", 0.2), ("c", 0.7)):

@@ -82,7 +82,7 @@ def violations(world: World, hour: datetime = NOON + HOUR) -> list[dict[str, str
 # --- data quality -----------------------------------------------------------------------------------------------------
 
 
-def test_a_quiet_hour_completes_and_leaves_the_contracts_files_and_no_violations(world: World) -> None:
+def test_a_quiet_hour_completes_leaves_the_contracts_files_and_publishes_the_contracts_metrics(world: World) -> None:
     with_baseline(world)
     scheduled(world, "DataQuality", on_baseline(world))
     captured(world, NOON, usual_lines())
@@ -98,6 +98,12 @@ def test_a_quiet_hour_completes_and_leaves_the_contracts_files_and_no_violations
         "report.json",
         "statistics.json",
     ]
+    ages = [20 + i % 50 for i in range(300)]
+    by_name = {d.metric.name: d for d in world.around.metrics}
+    assert by_name["feature_data_age"].statistics == (300.0, float(sum(ages)), 20.0, 69.0)
+    assert by_name["feature_non_null_age"].values == (1.0,)
+    summary = ("data_quality_score", "drift_score", "missing_value_rate", "total_number_of_violations")
+    assert [by_name[name].values for name in summary] == [(1.0,), (0.0,), (0.0,), (0.0,)]
 
 
 def test_a_broken_hour_names_its_fault_in_file_message_metrics_and_alert(world: World) -> None:
@@ -122,19 +128,6 @@ def test_a_broken_hour_names_its_fault_in_file_message_metrics_and_alert(world: 
     ]
     assert drift[0].values[0] > 0.3
     assert [alert.status for alert in world.monitoring.alerts.of("hourly")] == ["InAlert"]
-
-
-def test_metrics_of_a_window_have_the_contracts_names_and_the_four_figures(world: World) -> None:
-    with_baseline(world)
-    scheduled(world, "DataQuality", on_baseline(world))
-    captured(world, NOON, usual_lines())
-    world.settle(3600 + DELAY)
-    ages = [20 + i % 50 for i in range(300)]
-    by_name = {d.metric.name: d for d in world.around.metrics}
-    assert by_name["feature_data_age"].statistics == (300.0, float(sum(ages)), 20.0, 69.0)
-    assert by_name["feature_non_null_age"].values == (1.0,)
-    summary = ("data_quality_score", "drift_score", "missing_value_rate", "total_number_of_violations")
-    assert [by_name[name].values for name in summary] == [(1.0,), (0.0,), (0.0,), (0.0,)]
 
 
 def test_metrics_are_not_published_when_the_environment_says_so(world: World) -> None:
@@ -244,13 +237,12 @@ def test_a_transform_jobs_manifest_leads_to_its_rows(world: World) -> None:
     assert {d.metric.dimensions for d in world.around.metrics} == {(("MonitoringSchedule", "hourly"),)}
 
 
-@pytest.mark.parametrize("form", ["csv", "lines", "parquet"])
+@pytest.mark.parametrize("form", ["lines", "parquet"])
 def test_batches_may_lie_in_hour_folders_themselves_in_every_format(world: World, form: str) -> None:
     with_baseline(world)
     table = pl.read_csv(training_csv(80).encode())
     place = f"{world.home}/part"
     formats: dict[str, tuple[Members, Callable[[str], object]]] = {
-        "csv": ({"Csv": {"Header": True}}, table.write_csv),
         "lines": ({"Json": {"Line": True}}, table.write_ndjson),
         "parquet": ({"Parquet": {}}, table.write_parquet),
     }
@@ -366,7 +358,7 @@ def test_a_command_of_the_servers_owner_stands_for_an_image_of_ones_own(world: W
 # --- model quality ----------------------------------------------------------------------------------------------------
 
 
-def quality(world: World, **endpoint: str) -> None:
+def quality(world: World, script: str | None = None, **endpoint: str) -> None:
     rng = np.random.default_rng(7)
     rows = [f"{p:.3f},{int(rng.random() < p)}" for p in (rng.random() for _ in range(500))]
     table = pl.read_csv("\n".join(["probability,label", *rows]).encode())
@@ -378,7 +370,7 @@ def quality(world: World, **endpoint: str) -> None:
         "ModelQuality",
         constraints="s3://lake/quality/constraints.json",
         ground_truth="s3://lake/labels",
-        application={"ProblemType": "BinaryClassification"},
+        application={"ProblemType": "BinaryClassification", "RecordPreprocessorSourceUri": script},
         endpoint={"ProbabilityAttribute": "0", **endpoint},
     )
     scheduled(world, "ModelQuality", members)
@@ -446,6 +438,26 @@ def test_the_days_of_an_offset_choose_an_older_window(world: World) -> None:
     execution = world.execution()
     assert (execution.start, execution.end) == (NOON - 47 * HOUR, NOON - 23 * HOUR)
     assert execution.status.startswith("Completed"), execution.failure
+
+
+SCORE = """
+def preprocess_handler(record):
+    if record.ground_truth is None:
+        return []
+    return {"endpointOutput_probability": float(record.endpoint_output.data)}
+"""
+
+
+def test_a_preprocessing_script_of_model_quality_sees_labels_and_its_rows_meet_them(world: World) -> None:
+    script = world.put("s3://lake/scripts/score.py", SCORE)
+    quality(world, script, ProbabilityAttribute="probability")
+    lines, labels = scores_and_labels(300, flip=True)
+    captured(world, NOON, lines)
+    world.put("s3://lake/labels/2026/07/01/12/a.jsonl", "\n".join(labels[:200]) + "\n")
+    world.settle(3600 + DELAY)
+    assert world.execution().status == "CompletedWithViolations", world.execution().failure
+    report = json.loads(world.text("s3://lake/reports/homes/hourly/2026/07/01/13/statistics.json"))
+    assert report["dataset"]["item_count"] == 200
 
 
 def test_the_merger_writes_records_with_their_labels_into_their_hours(world: World) -> None:
@@ -537,6 +549,22 @@ def test_bias_against_a_clarify_baseline_names_group_and_metric(world: World) ->
     assert dpl.values[0] == pytest.approx(0.5, abs=0.1)
 
 
+def test_a_bias_baseline_asks_the_model_for_the_predictions_it_lacks(world: World, scoring: str) -> None:
+    own = World(world.store, world.clock, world.home, model_plan=lambda _model, _endpoint: Upstream(scoring))
+    rows = "\n".join(f"{label},{income / 300},{sex}" for label, income, sex in people(300, 1, 0.05))
+    own.put("s3://lake/train/people.csv", rows + "\n")
+    methods: Members = {"pre_training_bias": {"methods": "all"}, "post_training_bias": {"methods": "all"}}
+    config = {**GROUPS, "methods": methods, "predictor": {"model_name": "m"}, "probability_threshold": 0.5}
+    own.put("s3://lake/bias/analysis_config.json", json.dumps(config))
+    job = own.job(
+        "base", **clarify_job("s3://lake/train/people.csv", "s3://lake/bias/analysis_config.json", "s3://lake/bias")
+    )
+    assert job.status == "Completed", job.failure
+    analysis = json.loads(own.text("s3://lake/bias/analysis.json"))
+    names = {m["name"] for m in analysis["post_training_bias_metrics"]["facets"]["sex"][0]["metrics"]}
+    assert {"AD", "DPPL", "DI"} <= names
+
+
 def test_explainability_asks_the_model_and_publishes_attributions(world: World, scoring: str) -> None:
     asked: list[tuple[str | None, str | None]] = []
 
@@ -562,7 +590,6 @@ def test_explainability_asks_the_model_and_publishes_attributions(world: World, 
         "ModelExplainability",
         constraints="s3://lake/shap/analysis.json",
         application={"ConfigUri": "s3://lake/shap/analysis_config.json"},
-        endpoint={"InferenceAttribute": "0"},
     )
     scheduled(own, "ModelExplainability", members)
     captured(own, NOON, [capture_line(row, "0.5", NOON, f"e{i}") for i, row in enumerate(rows)])

@@ -193,6 +193,10 @@ def test_after_kill_9_every_object_is_whole_and_no_acknowledged_one_is_lost(tmp_
         numbers.append(number)
     assert len(numbers) == 5
     assert max(numbers) >= acknowledged
+    # What was half written is forgotten once it cannot be anybody's work any more.
+    for path in (tmp_path / ".uploads" / "writing").iterdir():
+        os.utime(path, ns=(0, 0))
+    FolderObjects(tmp_path)
     assert list((tmp_path / ".uploads" / "writing").iterdir()) == []
 
 
@@ -228,7 +232,7 @@ def test_100_000_objects_are_listed_in_pages_in_key_order(objects):
         after = keys[-1]
     assert len(keys) == 100_000
     assert keys == sorted(keys)
-    # Measured 1.6 s on an idle core; reading the folder anew for each of the 100 pages takes 15 s.
+    # 1.2 s of one core when this was written; reading the folder anew for each of the 100 pages took 24 s.
     assert time.perf_counter() - began < 10
     objects.put("lake", "flat/000000.a", b"")
     assert objects.list("lake", "flat/", limit=1)[0].key == "flat/000000.a"

@@ -24,7 +24,18 @@ def understated_when_blind(alarm: MetricAlarm) -> bool:
 
     So it is with sums and counts that are to stay above a threshold: such a breach is worth as much as no datapoint.
     """
-    additive = alarm.stat is not None and (
+    return _adds_up(alarm) and OPERATORS[alarm.operator].below
+
+
+def calmed_when_blind(alarm: MetricAlarm) -> bool:
+    """Whether a datapoint of a partly blind period can fail to breach only because part of it is missing.
+
+    So it is with sums and counts that are to stay below a threshold: such a datapoint ends no alarm.
+    """
+    return _adds_up(alarm) and OPERATORS[alarm.operator].above
+
+
+def _adds_up(alarm: MetricAlarm) -> bool:
+    return alarm.stat is not None and (
         alarm.stat.stat in {"Sum", "SampleCount"} or alarm.stat.stat.lower().startswith(("tc", "ts"))
     )
-    return additive and OPERATORS[alarm.operator].below

@@ -6,7 +6,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from watchpost.alarms.blindness import understated_when_blind
+from watchpost.alarms.blindness import calmed_when_blind, understated_when_blind
 from watchpost.alarms.breaches import OPERATORS
 from watchpost.alarms.evaluation import BLIND, BREACHING, MISSING, WITHIN, evaluate
 from watchpost.alarms.reasons import reason, reason_data
@@ -42,6 +42,8 @@ def marks(alarm: MetricAlarm, periods: Periods) -> str:
     real = ~(np.isnan(periods.values) | unlimited)
     if understated_when_blind(alarm):
         real &= ~(breaching & periods.blind)
+    if calmed_when_blind(alarm):
+        real &= breaching | ~periods.blind
     return "".join(
         (BREACHING if hit else WITHIN) if there else (BLIND if blind else MISSING)
         for there, hit, blind in zip(real.tolist(), breaching.tolist(), periods.blind.tolist(), strict=True)

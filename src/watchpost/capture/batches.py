@@ -35,7 +35,7 @@ class OpenBatches:
 
     def add(self, line: bytes, at: float, now: float) -> None:
         """Gather a line of an invocation at `at`."""
-        open_ = self._hours.setdefault(int(at // HOUR), _Open(now))
+        open_ = self._hours.setdefault(int(at // HOUR), _Open(min(at, now)))
         open_.lines.append(line)
         open_.size += len(line)
 

@@ -86,7 +86,12 @@ def read_csv_field(text: str, field: Field, names: Sequence[str]) -> Iterator[st
 
 def rewrite_csv(text: str, changes: Mapping[Field, Change], names: Sequence[str]) -> str:
     """A CSV payload with its cells changed; the rest stays as it is. Raises: UnknownFieldError."""
-    placed = [(field.column(names), change) for field, change in changes.items()]
+    # Where all columns have names, a path of several keys that is none of them is JSON's. A single name that is none of
+    # them is more likely misspelt.
+    inside = {
+        f: change for f, change in changes.items() if not (names and len(f.path) > 1 and ".".join(f.path) not in names)
+    }
+    placed = [(field.column(names), change) for field, change in inside.items()]
     if '"' in text:
         out = io.StringIO(newline="")
         writer = csv.writer(out, lineterminator="\n")

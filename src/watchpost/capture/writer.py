@@ -59,6 +59,7 @@ class CaptureWriter:
         self._destination = destination_of(destination)
         self._state = state_folder(self._destination, self.endpoint, self.variant, state)
         _, self._most = config.sampling.bounds
+        self._most_records, self._most_bytes = config.queue_records, config.queue_bytes
         self._closed = False
         self._reset()
         _LIVING.add(self)
@@ -113,7 +114,7 @@ class CaptureWriter:
             item = (call, self._clock() if at is None else at, event)
             with self._lock:
                 waiting = self._queued_bytes + size
-                if self._closed or len(self._queue) >= self.config.queue_records or waiting > self.config.queue_bytes:
+                if self._closed or len(self._queue) >= self._most_records or waiting > self._most_bytes:
                     self._dropped += 1
                     return
                 self._queue.append(item)
@@ -195,6 +196,9 @@ class CaptureWriter:
         return not (counters.pending or counters.spooled)
 
     def _flush(self, timeout: float) -> None:
+        # The call before may be handed over and its thread not made yet, by another thread.
+        if self._thread is None and self._handed_over:
+            self.start()
         if self._thread is None or not self._thread.is_alive():
             return
         done = threading.Event()

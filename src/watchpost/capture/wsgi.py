@@ -79,7 +79,7 @@ def _watched(start_response: "StartResponse", exchange: Exchange) -> "StartRespo
 
 
 class _Question:
-    """wsgi.input, with an ear on it. Whatever else a server's stream offers is passed through."""
+    """wsgi.input, with an ear on it: what PEP 3333 asks for and no more, as through more, bytes would pass unheard."""
 
     def __init__(self, stream: "InputStream", exchange: Exchange) -> None:
         self._stream, self._exchange, self.ended = stream, exchange, False
@@ -104,9 +104,6 @@ class _Question:
             self._note(line, ended=False)
             yield line
         self.ended = True
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._stream, name)  # what the specification does not name, some servers' streams have
 
     def _note(self, data: bytes, *, ended: bool) -> None:
         self._exchange.add_question(data)

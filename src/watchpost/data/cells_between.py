@@ -1,185 +1,146 @@
-"""Lines of one writer, split at every comma in one go: numbers as numbers, the writer's literal text checked.
+"""What stands between the literal texts of a block's lines, and cells of CSV read as numbers where that is certain.
 
-polars reads a block of such lines as if it were CSV. A field is then a cell, or literal text, or a cell with literal text
-around it. Where a line differs from the others in its literal text, or has more or fewer commas, some field is not what it
-must be, and the block is refused. That the cells are cells (no quote, no backslash, no control character) and the numbers
-of the class their dtype promises, is proven by counting bytes: the literal text has so many on each line, so the rest are
-the cells'.
+A block is never looked at line by line: polars cuts all lines at once, without copying their text, and numbers are
+proven to be of the class their dtype promises by counting bytes.
 """
 
+import math
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import chain, repeat
+from collections.abc import Callable, Collection, Sequence
+from itertools import pairwise
 
 import polars as pl
 
-from watchpost.data.cells import FRACTIONAL
+from watchpost.data.cells import FRACTIONAL, typed_text
 from watchpost.data.counting import count_byte, count_dots_between_digits, count_up_to
 from watchpost.data.names import positional_names
 
-HOLE = "\0"
-"""Stands for a variable in a line's text."""
-
-_SAMPLE = 16  # lines that decide the columns' types before the whole block is tried
+_SAMPLE = 16  # rows that decide the columns' types before the whole block is tried
 _WHOLE = re.compile("[-+]?[0-9]+")
 _FRACTION = re.compile(FRACTIONAL)
-_REFUSALS = (pl.exceptions.ComputeError, pl.exceptions.SchemaError, pl.exceptions.ShapeError)
+_POLARS_REFUSES = (
+    pl.exceptions.ComputeError,
+    pl.exceptions.InvalidOperationError,
+    pl.exceptions.SchemaError,
+    pl.exceptions.ShapeError,
+)
+_NO_SEPARATOR = "\x01"  # a control character, and lines are known to have none
+_REST, _END = pl.col("rest"), pl.col("end")
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
-    """What stands between two commas: literal text around a cell of a variable. variable None: no cell, one literal."""
+def between(data: bytes, lines: int, literals: Sequence[str], wanted: Collection[int]) -> dict[int, pl.Series] | None:
+    """What every line has between the literals that start, part and end it: a column for each wanted gap.
 
-    prefix: str
-    suffix: str = ""
-    variable: int | None = None
-
-    @property
-    def bare(self) -> bool:
-        """Whether the cell is all there is."""
-        return self.variable is not None and not self.prefix and not self.suffix
-
-
-@dataclass(frozen=True, slots=True)
-class LineShape:
-    """What all lines have in common.
-
-    text: a line with a HOLE for each variable. widths: how many cells these hold. payloads: which of them may hold
-    numbers; the cells of others stay text.
+    Args: data: `lines` lines of UTF-8, each ended by a newline. literals: of one line; what is between them are JSON
+    strings, whose opening quote ends each literal but the last; each but the first starts with a closing quote, or with
+    what comes before it on every line.
+    Returns: JSON strings that need no escapes; None if any line differs in a literal, or a string has an escape.
     """
-
-    text: str
-    widths: tuple[int, ...]
-    payloads: frozenset[int]
-
-    def fields(self) -> tuple[Field, ...] | None:
-        """The line's fields; None if two variables share one."""
-        literals = self.text.split(HOLE)
-        cells = [",".join([HOLE] * width) for width in self.widths]
-        parts = "".join(chain.from_iterable(zip(literals, [*cells, ""], strict=True))).split(",")
-        if any(part.count(HOLE) > 1 for part in parts):
-            return None
-        variables = chain.from_iterable(repeat(number, width) for number, width in enumerate(self.widths))
-        split = [part.partition(HOLE) for part in parts]
-        return tuple(Field(before, after, next(variables) if hole else None) for before, hole, after in split)
-
-
-def read_cells(data: bytes, lines: int, shape: LineShape) -> list[list[pl.Series]] | None:
-    """The cells of every variable, a column each, those of numbers typed where that is certain; an empty cell is null.
-
-    Args: data: `lines` lines of UTF-8, each ended by a newline.
-    Returns: None when any line is of another shape, or a cell needs JSON's escapes.
-    """
-    fields = shape.fields()
-    if fields is None:
+    # Each line's newline is the only control character: JSON allows none inside a string, and none is needed outside.
+    if count_up_to(data, b"\x1f") != lines:
         return None
-    text: list[pl.DataType] = [pl.String()] * len(fields)
-    guess = _guess(data, fields, shape.payloads)
-    for dtypes in (guess, text) if guess != text else (text,):
-        columns = _columns(data, lines, fields, dtypes)
-        if columns is not None and _plain(data, lines, shape, columns):
-            cells = iter(columns)
-            return [[next(cells) for _ in range(width)] for width in shape.widths]
-    return None
+    escapes = sum(literal.count("\\") for literal in literals)
+    if b"\\" in data and count_byte(data, b"\\") != lines * escapes:
+        return None
+    rest = pl.read_csv(data, has_header=False, quote_char=None, separator=_NO_SEPARATOR, schema={"rest": pl.String()})
+    if rest.height != lines or rest["rest"].null_count():
+        return None
+    return _part(rest.rechunk(), literals, wanted, _cut_characters if data.isascii() else _cut_bytes)
 
 
-def _guess(data: bytes, fields: Sequence[Field], payloads: frozenset[int]) -> list[pl.DataType]:
-    """What the first lines' cells look like."""
-    end = 0
-    for _ in range(_SAMPLE):
-        end = data.find(b"\n", end) + 1 or len(data)
-    sample = [line.split(",") for line in data[:end].decode("utf-8").split("\n")]
-    rows = [row for row in sample if len(row) == len(fields)]
-    return [
-        _look(field, (row[i] for row in rows)) if field.variable in payloads else pl.String()
-        for i, field in enumerate(fields)
-    ]
+def _part(
+    rest: pl.DataFrame, literals: Sequence[str], wanted: Collection[int], cut: Callable[..., pl.Expr]
+) -> dict[int, pl.Series] | None:
+    """The lines, taken apart from the left to the right."""
+    found: dict[int, pl.Series] = {}
+    for number, (before, after) in enumerate(pairwise(literals)):
+        if not rest.select(_REST.str.starts_with(before).all()).item():
+            return None
+        opened = rest.select(cut(_REST, len(before.encode())))
+        closing = _REST.str.find('"', literal=True).cast(pl.Int64)
+        parted = opened.with_columns(end=closing - len(after[: after.index('"')].encode()))
+        if parted["end"].null_count() or (parted["end"] < 0).any():
+            return None
+        if number in wanted:
+            found[number] = parted.select(cut(_REST, 0, _END)).to_series()
+        if number < len(literals) - 2:
+            rest = parted.select(cut(_REST, _END))
+        elif not parted.select(_is_all_from_end(after)).item():
+            return None
+    return found
 
 
-def _look(field: Field, texts: Iterable[str]) -> pl.DataType:
-    present = [cell for cell in (t.removeprefix(field.prefix).removesuffix(field.suffix) for t in texts) if cell]
+def _cut_characters(text: pl.Expr, start: int | pl.Expr, length: pl.Expr | None = None) -> pl.Expr:
+    return text.str.slice(start, length)
+
+
+def _cut_bytes(text: pl.Expr, start: int | pl.Expr, length: pl.Expr | None = None) -> pl.Expr:
+    """The same where characters are longer than bytes, in which all offsets are."""
+    return text.cast(pl.Binary).bin.slice(start, length).cast(pl.String)
+
+
+def _is_all_from_end(literal: str) -> pl.Expr:
+    return (_REST.str.ends_with(literal) & (_END + len(literal.encode()) == _REST.str.len_bytes())).all()
+
+
+def typed_rows(rows: pl.Series) -> pl.DataFrame | None:
+    """Rows of CSV without quotes as typed columns, an empty cell as null; None for an empty row or different widths."""
+    if (rows == "").any():
+        return None
+    sample = [row.split(",") for row in rows.head(_SAMPLE)]
+    width = len(sample[0])
+    table = rows.str.join("\n").cast(pl.Binary).item() + b"\n"
+    # A row too long is refused by polars, so an exact number of commas leaves no room for a short one.
+    if count_byte(table, b",") != len(rows) * (width - 1):
+        return None
+    text: list[pl.DataType] = [pl.String()] * width
+    guess = [_look(cells) for cells in zip(*sample, strict=False)]
+    if len(guess) == width and guess != text:
+        frame = _read(rows, table, guess)
+        if frame is not None and _certain(table, frame):
+            return typed_text(frame)
+    frame = _read(rows, table, text)
+    return None if frame is None else typed_text(frame)
+
+
+def _look(cells: Sequence[str]) -> pl.DataType:
+    """What a sample of a column looks like."""
+    present = [cell for cell in cells if cell]
     if present and all(map(_WHOLE.fullmatch, present)):
         return pl.Int64()
     return pl.Float64() if present and all(map(_FRACTION.fullmatch, present)) else pl.String()
 
 
-def _columns(data: bytes, lines: int, fields: Sequence[Field], dtypes: Sequence[pl.DataType]) -> list[pl.Series] | None:
-    """The columns of cells; None where polars refuses a number or a line, or the literal text is another."""
-    read = [dtype if field.bare else pl.String() for field, dtype in zip(fields, dtypes, strict=True)]
-    schema = dict(zip(positional_names(len(fields)), read, strict=True))
+def _read(rows: pl.Series, table: bytes, dtypes: Sequence[pl.DataType]) -> pl.DataFrame | None:
+    schema = dict(zip(positional_names(len(dtypes)), dtypes, strict=True))
     try:
-        frame = pl.read_csv(data, has_header=False, quote_char=None, schema=schema)
-        if frame.height != lines or not _literals_hold(frame, fields):
-            return None
-        columns = []
-        for field, column, dtype in zip(fields, frame, dtypes, strict=True):
-            if field.variable is None:
-                continue
-            cells = column if field.bare else _stripped(column, field)
-            if cells is None:
-                return None
-            columns.append(cells.cast(dtype).alias(column.name))
-    except (*_REFUSALS, pl.exceptions.InvalidOperationError):
+        if len(dtypes) == 1:
+            return rows.rename("_c0").cast(dtypes[0]).to_frame()
+        frame = pl.read_csv(table, has_header=False, quote_char=None, schema=schema)
+    except _POLARS_REFUSES:
         return None
-    return columns
+    return frame if frame.height == len(rows) else None
 
 
-def _literals_hold(frame: pl.DataFrame, fields: Sequence[Field]) -> bool:
-    """Whether the fields without a cell are what they must be on every line; polars reads an empty field as null."""
-    checks = []
-    for name, field in zip(frame.columns, fields, strict=True):
-        if field.variable is None and not field.prefix:
-            checks.append(pl.col(name).is_null().all())
-        elif not field.bare:
-            # The last field is one of these: it ends with the record. So no line lacks a field in silence.
-            checks.append(pl.col(name).null_count() == 0)
-        if field.variable is None and field.prefix:
-            checks.append((pl.col(name) == field.prefix).all())
-    return all(frame.select(check.alias(str(i)) for i, check in enumerate(checks)).row(0))
-
-
-def _stripped(column: pl.Series, field: Field) -> pl.Series | None:
-    """The cells without their literal text; None if any lacks some, for then fewer bytes went than from all cells."""
-    stripped = pl.select(
-        cells=column, rest=pl.lit(column).str.strip_prefix(field.prefix).str.strip_suffix(field.suffix)
-    )
-    before, after = stripped.select(pl.all().str.len_bytes().cast(pl.Int64).sum()).row(0)
-    if before - after != len(column) * len((field.prefix + field.suffix).encode()):
-        return None
-    rest = stripped["rest"]
-    if not (rest == "").any():
-        return rest
-    return pl.select(pl.when(pl.lit(rest) != "").then(pl.lit(rest)).alias("rest")).to_series()
-
-
-def _plain(data: bytes, lines: int, shape: LineShape, columns: Sequence[pl.Series]) -> bool:
-    """Whether no cell needs JSON's escapes, and all read as numbers have the class of their dtype.
+def _certain(table: bytes, frame: pl.DataFrame) -> bool:
+    """Whether all cells read as numbers have the class of their dtype.
 
     Integers: polars takes what the contract calls Integral, and blanks before it. Floats: it also takes whole numbers,
-    `.5`, `5.`, `inf` and exponents. None of these has a dot between digits, and no float has two: when there are as many
-    such dots as cells, and all are finite, then every cell is Fractional.
+    `.5`, `5.` and `inf`, none of which has a dot between digits, and nothing that has two: when there are as many such
+    dots as cells, and all are finite, then every cell is Fractional.
     """
-    texts = [column for column in columns if column.dtype == pl.String]
-    numbers = len(texts) < len(columns)
-    literal = shape.text.replace(HOLE, "").encode("utf-8")
-    if b"\\" in data and count_byte(data, b"\\") != lines * literal.count(b"\\"):
+    texts = [column for column in frame if column.dtype == pl.String]
+    if b" " in table and count_byte(table, b" ") != _count_in(texts, " "):
         return False
-    # Quotes, blanks and control characters at once: mostly no cell has any.
-    if count_up_to(data, b'"') != lines * (count_up_to(literal, b'"') + 1):
-        if count_up_to(data, b"\x1f") != lines or count_byte(data, b'"') != lines * literal.count(b'"'):
-            return False
-        if numbers and count_byte(data, b" ") != lines * literal.count(b" ") + _count_text(texts, " "):
-            return False
-    floats = [column for column in columns if column.dtype == pl.Float64]
-    if not floats:
-        return True
+    floats = [column for column in frame if column.dtype == pl.Float64]
     cells = sum(len(column) - column.null_count() for column in floats)
-    dots = lines * count_dots_between_digits(shape.text.encode("utf-8")) + _dots_in(texts)
-    return count_dots_between_digits(data) == dots + cells and all(column.is_finite().all() for column in floats)
+    if cells and count_dots_between_digits(table) != cells + _dots_in(texts):
+        return False
+    # A sum is as finite as its parts, or else they are looked at one by one, which takes ten times as long.
+    return all(math.isfinite(column.sum()) or column.is_finite().all() for column in floats)
 
 
-def _count_text(texts: Sequence[pl.Series], character: str) -> int:
+def _count_in(texts: Sequence[pl.Series], character: str) -> int:
     return sum(int(text.str.count_matches(character, literal=True).sum()) for text in texts)
 
 

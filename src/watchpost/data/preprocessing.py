@@ -110,7 +110,8 @@ class Preprocessed:
     value. Text that is a number counts as one. Where the script gives names of its own, those hold.
 
     Args: handler: see Handler. logger: given to handlers that take one. truths: labels by event id, for handlers that
-    look at them. Iterating raises ScriptFailed: there are no partial results.
+    look at them. identified: rows also carry EVENT_ID and EVENT_ROW, to be met with their labels.
+    Iterating raises ScriptFailed: there are no partial results.
     """
 
     sources: Sequence[Source]
@@ -123,10 +124,6 @@ class Preprocessed:
     def name(self) -> str:
         """The first source, and how many more there are."""
         return name_of(self.sources)
-
-    def by_event(self) -> "Preprocessed":
-        """See Identified.by_event: the rows with EVENT_ID and EVENT_ROW."""
-        return Preprocessed(self.sources, self.handler, self.logger, self.truths, identified=True)
 
     def batches(self, quarantine: Quarantine) -> Iterator[pl.DataFrame]:
         """See Dataset.batches."""

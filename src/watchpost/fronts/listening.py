@@ -49,6 +49,7 @@ def serve_until_told(configuration: Configuration, listener: socket.socket, say:
         # Models and code live as long as the process: the collector need not walk through them again and again.
         gc.collect()
         gc.freeze()
+        gc.enable()
         with web.stopped_by_signals():
             server.start()
             web.run(sockets=[listener])

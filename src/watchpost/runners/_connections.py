@@ -20,6 +20,10 @@ class Unreachable(OSError):
     """The other side could not be asked, or gave no whole answer; the message says how that came."""
 
 
+class NotSent(Unreachable):
+    """There was nobody to send the request to; so nobody has seen it."""
+
+
 class Failure(Unreachable):
     """It did not answer in time."""
 
@@ -132,7 +136,7 @@ class Connections:
         except TimeoutError as problem:
             raise Failure(f"no connection to {self._host}:{self._port} in time") from problem
         except OSError as problem:
-            raise Unreachable(f"no connection to {self._host}:{self._port} ({problem})") from problem
+            raise NotSent(f"no connection to {self._host}:{self._port} ({problem})") from problem
         return connection
 
     def _kept(self) -> HTTPConnection | None:

@@ -66,7 +66,7 @@ class Evaluation:
         real, hit = ~np.isnan(values), breaching(conditions, values)
         blind = _blind(group, end, stops)
         if blind is not None:
-            real &= ~(hit & blind & group.understated[:, None])
+            real &= ~(blind & np.where(hit, group.understated[:, None], group.calmed[:, None]))
         states = evaluate_marked(conditions, real, hit, group.before, blind)
         changed = np.flatnonzero(states != group.before)
         if len(changed):

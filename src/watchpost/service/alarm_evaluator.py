@@ -100,7 +100,9 @@ class AlarmEvaluator:
             return 0
         stops = (*(stop for stop in known.stops if stop.end > now - _STOPS_KEPT), Window(known.alive, now))
         self._store.write(lambda tx: self._put(tx, now, known.ticked, stops))
-        late = [*_ticks(known.ticked, known.alive), *_last_ticks(known.alive, now)]
+        # The first ticks of the stop see what was reported just before it, whose periods had not ended by then.
+        within = {*_first_ticks(known.alive, now), *_last_ticks(known.alive, now)}
+        late = [*_ticks(known.ticked, known.alive), *sorted(within)]
         return self._evaluate(late, stops, now)
 
     def tick(self, now: datetime) -> int:
@@ -215,6 +217,13 @@ def _ticks(after: datetime, until: datetime) -> list[datetime]:
         ticks.append(tick)
         tick = next_tick(tick)
     return ticks
+
+
+def _first_ticks(after: datetime, until: datetime) -> list[datetime]:
+    """Of the ticks in between the first of each pace but "hours", whose alarms look at days."""
+    first = next_tick(after)
+    ticks = first, first + timedelta(seconds=-int(first.timestamp()) % 60)
+    return sorted({tick for tick in ticks if tick <= until})
 
 
 def _last_ticks(after: datetime, until: datetime) -> list[datetime]:

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from watchpost.alarms.blindness import understated_when_blind
+from watchpost.alarms.blindness import calmed_when_blind, understated_when_blind
 from watchpost.alarms.evaluation_of_many import OPERATOR_NAMES, STATES, TREATMENTS, Codes, Conditions, Flags
 from watchpost.alarms.records import MetricAlarm, State
 from watchpost.alarms.thresholds import thresholds
@@ -45,7 +45,7 @@ class Source(Protocol):
 class Group:
     """Alarms of one pace that look at about as many periods: evaluated in one go.
 
-    `before` holds their states, indexes of STATES. `periods`: which lengths of period there are, in seconds, and which
+    `before` holds their states, indexes of STATES. `understated`, `calmed`: see `blindness`. `periods`: which lengths of period there are, in seconds, and which
     alarms have them. `by_hours` are the rows whose threshold depends on the hour.
     """
 
@@ -55,6 +55,7 @@ class Group:
     columns: int
     before: Codes
     understated: Flags
+    calmed: Flags
     periods: Mapping[int, Flags]
     by_hours: tuple[int, ...]
 
@@ -181,6 +182,7 @@ def _group(alarms: Sequence[MetricAlarm], columns: int, metrics: Source) -> Grou
         columns=columns,
         before=np.full(len(alarms), STATES.index("INSUFFICIENT_DATA"), np.int8),
         understated=np.array([understated_when_blind(alarm) for alarm in alarms], np.bool_),
+        calmed=np.array([calmed_when_blind(alarm) for alarm in alarms], np.bool_),
         periods={seconds: period == seconds for seconds in set(period.tolist())},
         by_hours=tuple(row for row, alarm in enumerate(alarms) if alarm.hours is not None),
     )

@@ -97,9 +97,8 @@ class EndpointChanges:
             assert live is not None
             chosen = endpoint.policy if retain_policy else policy
             pending = _retained(self._deployment(tx, config, chosen), live, retain)
-            changed = replace(
-                endpoint, status="Updating", modified=now, pending=pending, shift=shift_of(chosen), failure=None
-            )
+            shift = shift_of(chosen, sum(variant.instances for variant in pending.variants))
+            changed = replace(endpoint, status="Updating", modified=now, pending=pending, shift=shift, failure=None)
             self._put(tx, replace(changed, policy=chosen), "update", actor, now, {"to": config})
             return endpoint.arn
 

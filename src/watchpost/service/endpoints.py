@@ -96,6 +96,10 @@ class Endpoints:
         capture = deployment.capture if deployment else None
         return capture.destination if capture else None
 
+    def flush_capture(self, name: str) -> None:
+        """Write what was captured of an endpoint so far; nothing to do is no fault."""
+        self._captures.flush(name)
+
     def healthy(self, deployment: Deployment) -> dict[str, int]:
         """How many instances of each variant of a deployment are healthy in this process."""
         hosted = self._hosting.get(deployment)

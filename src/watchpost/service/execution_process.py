@@ -32,6 +32,7 @@ def main(root: Path) -> int:
     except Exception as problem:  # noqa: BLE001  the top of a process: what ended it is told, with its trace in the log
         traceback.print_exc()
         message, code = f"The job failed: {type(problem).__name__}: {problem}", FAILED
+    message = _in_their_words(root, spec, message)
     path = local(root, MESSAGE)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(message[:_LONGEST_MESSAGE], encoding="utf-8")
@@ -49,6 +50,13 @@ def _run(root: Path, spec: Spec) -> str:
         case _:
             from watchpost.service.execution_process_analyzer import run_analyzer as run  # noqa: PLC0415
     return run(root, spec)
+
+
+def _in_their_words(root: Path, spec: Spec, message: str) -> str:
+    """The message with the names of objects, and of places in a container, where this process saw files."""
+    for place in sorted(spec.uris, key=len, reverse=True):
+        message = message.replace(f"{root}{place}", spec.uris[place].rstrip("/"))
+    return message.replace(str(root), "")
 
 
 def _limit(spec: Spec) -> None:

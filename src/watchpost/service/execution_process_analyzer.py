@@ -17,7 +17,7 @@ from watchpost.errors import InputError
 from watchpost.monitors import MONITORS, Learned, Monitor, Observation, Settings, Terms
 from watchpost.quality.metrics import ProblemType
 from watchpost.reports import ReadableReport
-from watchpost.service.execution_process_data import format_of, in_window, opened, sources
+from watchpost.service.execution_process_data import format_of, in_window, name_of_file, opened, sources
 from watchpost.service.execution_process_metrics import Line, data_quality, figures, summary, write_lines
 from watchpost.service.execution_process_reports import kept_records, say, write_report
 from watchpost.service.execution_process_scripts import labels_of, postprocess, preprocess_handler
@@ -122,7 +122,7 @@ def _dataset(root: Path, spec: Spec, names: tuple[str, ...]) -> Dataset:
         handler, logger = preprocess_handler(root, local(root, script))
         labels = environment.get("ground_truth_source")
         truths = labels_of(sources(root, spec, labels)) if labels else {}
-        table: Dataset = Preprocessed(files, handler, logger, truths)
+        table: Dataset = Preprocessed(files, handler, logger, truths, identified=bool(labels))
     else:
         table = opened(files, form, names)
     return without(table, excluded.split(",")) if excluded else table
@@ -138,7 +138,8 @@ def _baseline(root: Path, spec: Spec, monitor: Monitor[Any, Any]) -> Learned | N
     if found is None:
         return None
     if monitor is MONITORS.load("data_quality"):
-        return Baseline.load(None, statistics=statistics, constraints=constraints)
+        learned = Baseline.load(None, statistics=statistics, constraints=constraints)
+        return replace(learned, name=name_of_file(root, spec, found))
     folder = root / "baseline"
     folder.mkdir(exist_ok=True)
     for beside in found.parent.iterdir():

@@ -12,7 +12,7 @@ from watchpost.attribution import parse_config
 from watchpost.attribution.endpoint import http_send
 from watchpost.attribution.model import Model
 from watchpost.attribution.remote import Wire, remote_model
-from watchpost.data.dataset import Dataset
+from watchpost.data.dataset import Dataset, Identified
 from watchpost.data.quarantine import Quarantine
 from watchpost.data.sources import Source
 from watchpost.errors import InputError
@@ -24,6 +24,7 @@ from watchpost.service.execution_process_reports import kept_records, say
 from watchpost.service.execution_process_spec import Spec, local
 
 ANALYSIS = "analysis.json"
+_INPUT = "endpointInput_"
 _PREDICTED, _ROWS = "watchpost_prediction", 1000
 
 
@@ -75,9 +76,36 @@ def _check(root: Path, spec: Spec, config: _Config, settings: Settings, quaranti
         (folder / ANALYSIS).symlink_to(constraints)
     monitor = MONITORS.load("explainability" if _explains(spec, config) else "bias")
     known = monitor.load(folder)
-    dataset = opened(records(root, spec), format_of(spec.environment.get("dataset_format")), known.column_names)
+    form = format_of(spec.environment.get("dataset_format"))
+    dataset = opened(records(root, spec), form, known.column_names)
+    if isinstance(dataset, Identified) and monitor is MONITORS.load("explainability"):
+        dataset = _Asked(dataset.by_event(), known.column_names)
     say(f"reading {dataset.name}")
     return check(root, spec, monitor, known, dataset, settings, quarantine)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What models were asked: the input side of captured records, its cells under the names of the features."""
+
+    records: Dataset
+    features: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """As of the records."""
+        return self.records.name
+
+    def batches(self, quarantine: Quarantine) -> Iterator[pl.DataFrame]:
+        """See Dataset.batches. Raises: InputError where requests were not captured."""
+        for batch in self.records.batches(quarantine):
+            cells = [name for name in batch.columns if name.startswith(_INPUT)]
+            if not cells:
+                raise InputError("The capture holds no requests, only answers: capture the Input too, to explain it.")
+            bare = [name.removeprefix(_INPUT) for name in cells]
+            if len(bare) == len(self.features) and all(name.isdecimal() for name in bare):
+                bare = list(self.features)
+            yield batch.select(cells).rename(dict(zip(cells, bare, strict=True)))
 
 
 def _explains(spec: Spec, config: _Config) -> bool:

@@ -62,10 +62,11 @@ def sources(root: Path, spec: Spec, folder: str) -> tuple[Source, ...]:
     """The files below a container's folder, by path, named after the objects they are."""
     top = local(root, folder)
     paths = [top] if top.is_file() else sorted(path for path in top.rglob("*") if path.is_file())
-    return tuple(Source(_name(root, spec, path), path.stat().st_size, path=path) for path in paths)
+    return tuple(Source(name_of_file(root, spec, path), path.stat().st_size, path=path) for path in paths)
 
 
-def _name(root: Path, spec: Spec, path: Path) -> str:
+def name_of_file(root: Path, spec: Spec, path: Path) -> str:
+    """What a file below the root is called outside: the URI of its object, else its path in a container."""
     inside = f"/{path.relative_to(root).as_posix()}"
     found = max(
         (place for place in spec.uris if inside == place or inside.startswith(f"{place}/")), key=len, default=None

@@ -45,7 +45,13 @@ from watchpost.windows import Window
 
 _AGAIN_AFTER = timedelta(seconds=30)
 _ATTEMPTS = 3
+# A window that ends so late may have records that are still on their way to a file.
+_FRESH = timedelta(minutes=2)
+_NEXT_LIFE = timedelta(seconds=1)
 _log = structlog.get_logger(__name__)
+
+Flush = Callable[[str], None]
+"""Write what was captured of an endpoint and is still in memory."""
 
 PutMetrics = Callable[[Transaction, "tuple[Datum, ...]"], None]
 """Take in data as part of the caller's transaction."""
@@ -62,8 +68,8 @@ class _Begun:
 class Executions:
     """Performs the tasks of the queue.
 
-    Args: execute: runs a job (`Execution`, or a stand-in). at_once: how many runs there may be at a time, the number of
-    processors when None.
+    Args: execute: runs a job (`Execution`, or a stand-in). flush: called before a window that has just ended is read.
+    at_once: how many runs there may be at a time, the number of processors when None.
     """
 
     def __init__(
@@ -77,11 +83,13 @@ class Executions:
         alerts: MonitoringAlerts,
         put_metrics: PutMetrics,
         execute: Execute,
+        flush: Flush,
         at_once: int | None = None,
     ) -> None:
         self._store, self._clock, self._configuration = store, clock, configuration
         self._objects, self._endpoints = objects, endpoints
         self._news, self._alerts, self._put_metrics, self._execute = news, alerts, put_metrics, execute
+        self._flush = flush
         self._slots = BoundedSemaphore(at_once or os.cpu_count() or 1)
 
     def performers(self) -> dict[str, Performer]:
@@ -117,7 +125,8 @@ class Executions:
                     raise
                 finished = _failed(str(problem))
         if finished.cut:
-            return Retry(now, "the server stopped in the middle of the run")
+            # Not at once: the worker may be the last of this server to learn that it stops.
+            return Retry(now + _NEXT_LIFE, "the server stopped in the middle of the run")
         return Done(lambda tx: self._settle(tx, work, finished, self._clock.now()))
 
     def _run(self, begun: _Begun) -> Finished:
@@ -156,6 +165,8 @@ class Executions:
             return None
         execution, schedule, job = found
         window = times_of(schedule.config, schedule.name).window(execution.scheduled, job.source)
+        if job.source.endpoint_name is not None and window.end > now - _FRESH:
+            self._flush(job.source.endpoint_name)
         request = request_of(job, schedule, execution.scheduled, window, self._objects, self._endpoints)
         made = ProcessingJob(
             execution.job,

@@ -5,12 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from random import random
 from threading import BoundedSemaphore, Condition
-from time import perf_counter
+from time import perf_counter, sleep
 
 import structlog
 
 from watchpost.errors import Refused
-from watchpost.runners import Answer, Failure, Question, Reply, Unreachable
+from watchpost.runners import Answer, Failure, NotSent, Question, Reply, Unreachable
 from watchpost.service.clock import Clock
 from watchpost.service.endpoint_logs import EndpointLogs, log_group
 from watchpost.service.gateway_figures import Figures, Outcome
@@ -19,7 +19,7 @@ from watchpost.service.gateway_routes import LiveVariant, Route
 _log = structlog.get_logger(__name__)
 _ATTRIBUTES, _INFERENCE_ID = "x-amzn-sagemaker-custom-attributes", "x-amzn-sagemaker-inference-id"
 # How long a request waits for a process that is just being started again.
-_PATIENCE_SECONDS = 10.0
+_PATIENCE_SECONDS, _BREATH_SECONDS = 10.0, 0.02
 _SHADOW_THREADS, _SHADOWS_UNDER_WAY = 8, 64
 _SAID_BYTES = 1024
 
@@ -128,17 +128,30 @@ class Gateway:
             headers[_ATTRIBUTES] = question.attributes
         if invocation.inference_id:
             headers[_INFERENCE_ID] = invocation.inference_id
-        with variant.fleet.server(min(_PATIENCE_SECONDS, self._seconds)) as server:
+        until = perf_counter() + _PATIENCE_SECONDS
+        while True:
+            asked, delivered = self._ask_once(variant, question.body, headers, max(until - perf_counter(), 0.0))
+            # A process that has just fallen is still thought to be there; nobody has seen the request yet.
+            if delivered or not variant.fleet.restarts or perf_counter() > until:
+                return asked
+            sleep(_BREATH_SECONDS)
+
+    def _ask_once(
+        self, variant: LiveVariant, body: bytes, headers: dict[str, str], patience: float
+    ) -> tuple[_Asked, bool]:
+        """What came of asking, and whether somebody may have seen the request."""
+        with variant.fleet.server(patience) as server:
             if server is None:
-                return _Asked(None, variant.fleet.failure or "no instance is ready")
+                return _Asked(None, variant.fleet.failure or "no instance is ready"), True
             instance, connections = server
             began = perf_counter()
             try:
-                reply = connections.post(variant.fleet.path, question.body, headers, self._seconds)
+                reply = connections.post(variant.fleet.path, body, headers, self._seconds)
             except Unreachable as problem:
                 seconds = perf_counter() - began
-                return _Asked(None, str(problem), isinstance(problem, Failure), instance, seconds)
-            return _Asked(reply, instance=instance, seconds=perf_counter() - began)
+                told = _Asked(None, str(problem), isinstance(problem, Failure), instance, seconds)
+                return told, not isinstance(problem, NotSent)
+            return _Asked(reply, instance=instance, seconds=perf_counter() - began), True
 
     def _judged(self, invocation: Invocation, variant: LiveVariant, asked: _Asked) -> Answer:
         endpoint, reply = invocation.endpoint, asked.reply

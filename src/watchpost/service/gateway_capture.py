@@ -76,6 +76,13 @@ class CaptureWriters:
             del self._held[key]
         held.writer.close()
 
+    def flush(self, endpoint: str) -> None:
+        """Write all that was taken of an endpoint so far."""
+        with self._lock:
+            writers = [held.writer for (name, _, _), held in self._held.items() if name == endpoint]
+        for writer in writers:
+            writer.flush()
+
     def data(self, second: float) -> list[Datum]:
         """What became of requests since the last report, once a minute, as metrics by endpoint and variant.
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from watchpost.metrics.identity import Datum
 from watchpost.service.clock import Clock
 from watchpost.service.configuration import Configuration
-from watchpost.service.executions import Executions
+from watchpost.service.executions import Executions, Flush
 from watchpost.service.executions_request import Endpoints
 from watchpost.service.monitoring_alerts import MonitoringAlerts
 from watchpost.service.monitoring_documents import BASELINE, BaselineVersion, MonitoringExecution
@@ -37,6 +37,10 @@ def no_model(_model: str | None, _endpoint: str | None) -> None:
     return
 
 
+def nothing_to_flush(_endpoint: str) -> None:
+    """Where all that was captured is in files."""
+
+
 class Monitoring:
     """Monitoring as one value.
 
@@ -44,8 +48,8 @@ class Monitoring:
     Queue: "processing", whose interrupted tasks are begun again.
 
     Args: endpoints: where captured records lie. put_log: `Logs.put`. model_plan: how a model is reached, by its name
-    and the endpoint's. memory_bytes: of each run's process. execute: what runs a job instead of a process of its own.
-    at_once: how many jobs run at a time; None is the number of processors.
+    and the endpoint's. execute: what runs a job instead of a process of its own. flush: writes what was captured of an
+    endpoint and is still in memory. at_once: how many jobs run at a time; None is the number of processors.
     """
 
     def __init__(
@@ -61,8 +65,8 @@ class Monitoring:
         new_id: Callable[[], str],
         *,
         model_plan: ModelPlan = no_model,
-        memory_bytes: int | None = None,
         execute: Execute | None = None,
+        flush: Flush = nothing_to_flush,
         at_once: int | None = None,
     ) -> None:
         self._store, self._clock, self._home = store, clock, configuration.home
@@ -82,7 +86,8 @@ class Monitoring:
             news,
             self.alerts,
             metrics.put_within,
-            execute or Execution(objects, self._runs, put_log, clock, configuration.home, model_plan, memory_bytes),
+            execute or Execution(objects, self._runs, put_log, clock, configuration.home, model_plan),
+            flush,
             at_once,
         )
 

@@ -10,20 +10,23 @@ from typing import Literal, Protocol
 import msgspec
 import structlog
 
-from watchpost.errors import Refused, ServerError, WatchpostError
+from watchpost.errors import Misconfigured, Refused, ServerError, WatchpostError
 from watchpost.metrics.identity import Datum, Metric
 from watchpost.runners import Plan, Upstream
 from watchpost.service.clock import Clock
 from watchpost.service.execution_process_spec import METRICS, REQUEST, Spec, local
 from watchpost.service.monitoring_documents import Members, ProcessingJob
 from watchpost.service.processing import outputs_of
-from watchpost.service.processing_images import Command, Ours, Unknown, program_of
+from watchpost.service.processing_images import SETTINGS, Command, Ours, Unknown, program_of, read_settings
 from watchpost.service.processing_inputs import ProcessingInput, bring, clear, found_at, inputs_of, stage, upload
 from watchpost.service.processing_runs import Asked, Ended, Runs
 from watchpost.stores.objects.objects import Objects
 
 LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
 LONGEST_REASON = 1024  # of ExitMessage and FailureReason in the API
+_SCRIPTS = ("record_preprocessor_script", "post_analytics_processor_script")
+# Variables that change what the interpreter or the loader does.
+_LOADERS = ("LD_", "DYLD_", "PYTHON")
 _log = structlog.get_logger(__name__)
 
 PutLog = Callable[[str, str, Sequence[tuple[int, str]], datetime, bool], object]
@@ -87,10 +90,9 @@ class Execution:
         clock: Clock,
         home: Path,
         model_plan: ModelPlan,
-        memory_bytes: int | None,
     ) -> None:
         self._objects, self._runs, self._put_log, self._clock = objects, runs, put_log, clock
-        self._home, self._model_plan, self._memory = home, model_plan, memory_bytes
+        self._home, self._model_plan = home, model_plan
 
     def __call__(self, task: Task, asked: Asked) -> Finished:
         """See Execute."""
@@ -100,7 +102,7 @@ class Execution:
             root.mkdir(parents=True, mode=0o700)
             return self._run(task, root, asked)
         except (WatchpostError, OSError, ValueError) as problem:
-            if isinstance(problem, ServerError):
+            if isinstance(problem, ServerError) and not isinstance(problem, Misconfigured):
                 raise
             return _failed(f"{type(problem).__name__}: {problem}" if isinstance(problem, OSError) else str(problem))
         finally:
@@ -109,7 +111,8 @@ class Execution:
     def _run(self, task: Task, root: Path, asked: Asked) -> Finished:
         job, members = task.job, task.job.members
         application = msgspec.convert(members["AppSpecification"], Members)
-        program = program_of(str(application["ImageUri"]), self._home)
+        settings = read_settings(self._home)
+        program = program_of(str(application["ImageUri"]), settings)
         if isinstance(program, Unknown):
             self._tell(job, [program.why])
             return _failed(program.why)
@@ -122,6 +125,8 @@ class Execution:
         request.parent.mkdir(parents=True, exist_ok=True)
         request.write_bytes(msgspec.json.encode({"ProcessingJobName": job.name, **members}))
         environment = msgspec.convert(members.get("Environment") or {}, dict[str, str])
+        if not settings.scripts.run and any(name in environment for name in _SCRIPTS):
+            return _failed(f"Scripts are switched off by this server's owner ({SETTINGS}: [scripts] run = false).")
         environment = self._completed(root, environment, inputs, outputs, program)
         seconds = _seconds(members)
 
@@ -129,7 +134,10 @@ class Execution:
             self._tell(job, lines)
 
         if isinstance(program, Command):
-            words = (*program.words, *_words(application.get("ContainerArguments")))
+            forbidden = [name for name in environment if name.startswith(_LOADERS) or name == "PATH"]
+            if forbidden:
+                return _failed(f"Environment may not set {', '.join(forbidden)}: a command is its owner's code alone.")
+            words = (*program.command, *_words(application.get("ContainerArguments")))
             ended = self._runs.run_command(root, words, environment, seconds, tell, asked)
         else:
             spec = Spec(
@@ -138,7 +146,7 @@ class Execution:
                 dict(staged.uris),
                 task.window,
                 monitor=program.monitor,
-                memory_bytes=self._memory,
+                memory_bytes=settings.limits.memory_mb << 20,
             )
             if program.program == "clarify":
                 spec = self._with_model(root, spec)

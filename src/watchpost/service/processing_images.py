@@ -1,15 +1,18 @@
-"""Which program a processing job runs: its image names one of ours, or one that this server's owner registered."""
+"""Which program a processing job runs, and what it may use: ours, or one that this server's owner registered."""
 
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+import msgspec
 
 from watchpost.errors import Misconfigured
 from watchpost.monitors import MONITORS
 from watchpost.service.execution_process_spec import Program
 
-REGISTERED = "processors.toml"
-"""In the home folder: which command stands for which image."""
+SETTINGS = "processors.toml"
+"""In the home folder, so that only the server's owner can write it."""
 
 _OURS: dict[str, Program] = {
     "sagemaker-model-monitor-analyzer": "analyzer",
@@ -19,19 +22,38 @@ _OURS: dict[str, Program] = {
 }
 
 
+class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A command of the server's owner that obeys the container contract's environment."""
+
+    command: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+
+
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What each job's process may use: MiB of memory it may allocate."""
+
+    memory_mb: Annotated[int, msgspec.Meta(ge=64, le=4 * 1024 * 1024)] = 8192
+
+
+class Scripts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whether pre- and postprocessing scripts run: code of whoever may call the API, run as the server's user."""
+
+    run: bool = True
+
+
+class ProcessorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All of `processors.toml`: `processors` are the owner's commands by image repository."""
+
+    processors: dict[str, Command] = {}
+    limits: Limits = Limits()
+    scripts: Scripts = Scripts()
+
+
 @dataclass(frozen=True, slots=True)
 class Ours:
     """One of Watchpost's own programs; `monitor` names the member of `watchpost.monitors` it runs, if it is given."""
 
     program: Program
     monitor: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A command of the server's owner that obeys the container contract's environment."""
-
-    words: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,44 +72,43 @@ def repository(image: str) -> str:
     return image.rpartition("/")[2].partition("@")[0].partition(":")[0]
 
 
-def program_of(image: str, home: Path) -> Ours | Command | Unknown:
-    """What runs for an image. Raises: Misconfigured: the owner's file cannot be read."""
+def program_of(image: str, settings: ProcessorSettings) -> Ours | Command | Unknown:
+    """What runs for an image: the owner's command before ours."""
     name = repository(image)
-    command = registered(home).get(name)
-    if command is not None:
-        return command
+    if name in settings.processors:
+        return settings.processors[name]
     if name in _OURS:
         return Ours(_OURS[name])
     member = name.replace("-", "_")
     if member in MONITORS.names():
         return Ours("monitor", member)
-    known = ", ".join(sorted({*_OURS, *registered(home), *(each.replace("_", "-") for each in MONITORS.names())}))
+    members = (each.replace("_", "-") for each in MONITORS.names())
+    known = ", ".join(sorted({*_OURS, *settings.processors, *members}))
     return Unknown(
         f"No program stands for the image {image!r}. This server runs no containers; it has programs for: {known}. "
-        f"The server's owner may name a command for the repository {name!r} in {REGISTERED} of the home folder."
+        f"The server's owner may name a command for the repository {name!r} in {SETTINGS} of the home folder."
     )
 
 
-def registered(home: Path) -> dict[str, Command]:
-    """The owner's commands, by repository.
+def read_settings(home: Path) -> ProcessorSettings:
+    """The owner's settings, those of an absent file where there is none.
 
     ```toml
     [processors.my-monitor]
     command = ["python", "/srv/monitors/mine.py"]
+    [limits]
+    memory_mb = 4096
+    [scripts]
+    run = false
     ```
-    Raises: Misconfigured.
+    Raises: Misconfigured: no TOML, an unknown setting, or a value out of range.
     """
-    path = home / REGISTERED
+    path = home / SETTINGS
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), type=ProcessorSettings)
     except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
-        raise Misconfigured("The file", str(path), f"commands by repository ({problem})") from problem
-    found: dict[str, Command] = {}
-    for name, entry in document.get("processors", {}).items():
-        words = entry.get("command") if isinstance(entry, dict) else None
-        if not isinstance(words, list) or not words or not all(isinstance(word, str) for word in words):
-            raise Misconfigured(f"processors.{name}.command in {path}", words, 'a list like ["python", "mine.py"]')
-        found[name] = Command(tuple(words))
-    return found
+        return ProcessorSettings()
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as problem:
+        raise Misconfigured(
+            "The file", str(path), f"the tables described in docs/schedules.md ({problem})"
+        ) from problem

@@ -22,6 +22,10 @@ class Fleet(Protocol):
         """Where invocations are posted."""
 
     @property
+    def restarts(self) -> bool:
+        """Whether an instance that fell is started again, so that waiting for one makes sense."""
+
+    @property
     def failure(self) -> str | None:
         """Why it does not become healthy; None: it may still."""
 
@@ -45,7 +49,7 @@ class UpstreamFleet:
     def __init__(self, upstream: Upstream, name: str, instances: int, startup_seconds: float, *, checked: bool) -> None:
         """`checked` False: it served before and gets traffic at once; each answer will tell how it fares."""
         self._name = name
-        self.path = upstream.invocations
+        self.path, self.restarts = upstream.invocations, False
         self.failure: str | None = None
         self._upstream, self._instances, self._startup = upstream, instances, startup_seconds
         self._connections = Connections(upstream.url)

@@ -218,7 +218,8 @@ class ProcessFleet:
         self._processes: list[RunnerProcess] = []
         self._made = 0
         self._stopped = False
-        self.path, self.memory_bytes = "/invocations", spawn.limits.memory_mb * 1024 * 1024
+        self.path, self.restarts = "/invocations", True
+        self.memory_bytes = spawn.limits.memory_mb * 1024 * 1024
         self.scale(instances)
 
     def scale(self, instances: int) -> None:

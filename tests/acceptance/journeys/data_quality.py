@@ -131,7 +131,7 @@ predictor.update_data_capture_config(
         enable_capture=True, sampling_percentage=50, destination_s3_uri=capture_prefix, sagemaker_session=session
     )
 )
-summary = boto3.client("sagemaker").describe_endpoint(EndpointName=endpoint_name)["DataCaptureConfigSummary"]
+summary = boto3.client("sagemaker").describe_endpoint(EndpointName=endpoint_name)["DataCaptureConfig"]
 
 for each in (now, monitor):
     each.delete_monitoring_schedule()

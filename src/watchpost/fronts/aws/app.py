@@ -23,6 +23,8 @@ Send = Callable[[Message], Awaitable[None]]
 
 # Operations wait for commits, not for the processor: more threads make fuller commits (group commit).
 _THREADS = 64
+# Invocations of models wait for the models, up to a minute each: they must not hold up the rest.
+_INVOCATION_THREADS, _INVOCATIONS = 256, "/endpoints/"
 # How much of a body that is refused is still read, so that the client gets to read the refusal.
 _DRAINED = 64 * 1024 * 1024
 _IDLE_SECONDS = 30.0
@@ -44,6 +46,7 @@ class Application:
         self._server, self._idle = server, idle_seconds
         self._dispatch = Dispatch(server, services)
         self._threads = anyio.CapacityLimiter(_THREADS)
+        self._invocations = anyio.CapacityLimiter(_INVOCATION_THREADS)
         self._large = server.configuration.home / "objects" / ".uploads"
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -67,8 +70,9 @@ class Application:
             response = await anyio.to_thread.run_sync(_shown, page, limiter=self._threads)
         else:
             request = replace(head, body=body.body(), spooled=body.mapped())
+            threads = self._invocations if head.path.startswith(_INVOCATIONS) else self._threads
             response = await anyio.to_thread.run_sync(
-                self._dispatch.respond, request, scope["scheme"], limiter=self._threads
+                self._dispatch.respond, request, scope["scheme"], limiter=threads
             )
         headers = [(name.encode("latin-1"), _line(value)) for name, value in response.headers.items()]
         if "content-length" not in response.headers:

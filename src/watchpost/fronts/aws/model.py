@@ -199,22 +199,34 @@ class ServiceModel:
         return by_code | {fault.shape.name: fault for fault in errors}
 
 
-def load(name: str) -> ServiceModel:
-    """The model of a service by botocore's name for it (`cloudwatch`, `sagemaker-runtime`)."""
-    from botocore.loaders import Loader  # type: ignore[import-untyped]  # botocore ships no types
+class Models:
+    """The models that botocore has, by its names for services (`cloudwatch`, `sagemaker-runtime`).
 
-    plain: object = Loader().load_service_model(name, "service-2")
-    return ServiceModel(name, msgspec.convert(plain, _Service))
+    Which those are is looked up once for all of them.
+    """
+
+    def __init__(self) -> None:
+        from botocore.loaders import Loader  # type: ignore[import-untyped]  # botocore ships no types
+
+        self._loader = Loader()
+
+    @property
+    def names(self) -> frozenset[str]:
+        """All services there is a model of."""
+        return frozenset(self._loader.list_available_services("service-2"))
+
+    def load(self, name: str) -> ServiceModel:
+        """The model of a service."""
+        plain: object = self._loader.load_service_model(name, "service-2")
+        return ServiceModel(name, msgspec.convert(plain, _Service))
+
+
+def load(name: str) -> ServiceModel:
+    """The model of one service by botocore's name for it."""
+    return Models().load(name)
 
 
 def nobody() -> ServiceModel:
     """A service without operations or errors of its own: who speaks when nobody was addressed."""
     metadata = _Metadata(api_version="", endpoint_prefix="", protocol="json")
     return ServiceModel("", _Service(metadata, {}, {}))
-
-
-def known() -> frozenset[str]:
-    """The names of all services botocore has a model of."""
-    from botocore.loaders import Loader
-
-    return frozenset(Loader().list_available_services("service-2"))

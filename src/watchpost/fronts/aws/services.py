@@ -30,8 +30,8 @@ _MODEL_WORD = {"cbor": "smithy-rpc-v2-cbor"}
 class Served:
     """One service: what botocore knows of it and what we do for it."""
 
-    def __init__(self, service: AwsService) -> None:
-        self.service, self.model = service, model.load(service.name)
+    def __init__(self, service: AwsService, models: model.Models | None = None) -> None:
+        self.service, self.model = service, (models or model.Models()).load(service.name)
         self.validator = Validator(self.model)
         self._wires = Once[str, Wire]()
         unknown = (service.operations.keys() | service.partial.keys()) - self.model.operations.keys()
@@ -63,7 +63,11 @@ class Served:
 
 def names() -> tuple[str, ...]:
     """The modules of this folder that are services: those named like a service of botocore."""
-    known = {name.replace("-", "_") for name in model.known()}
+    return _names(model.Models())
+
+
+def _names(models: model.Models) -> tuple[str, ...]:
+    known = {name.replace("-", "_") for name in models.names}
     return tuple(name for name in Family(__package__, AwsService).names() if name in known)
 
 
@@ -93,5 +97,5 @@ class Services:
 
 def installed() -> Services:
     """The services whose modules are in this folder."""
-    family = Family(__package__, AwsService)
-    return Services({name: Served(family.load(name)) for name in names()})
+    family, models = Family(__package__, AwsService), model.Models()
+    return Services({name: Served(family.load(name), models) for name in _names(models)})

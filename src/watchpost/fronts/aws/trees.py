@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import isfinite
 
 from watchpost.fronts.aws.model import Shape
-from watchpost.fronts.aws.scalars import unfit
+from watchpost.fronts.aws.scalars import epoch, unfit
 from watchpost.fronts.aws.wire import Mismatch
 
 Conversion = Callable[[object], object]
@@ -179,8 +179,11 @@ def _as_it_stands(value: object) -> object:
 def _list_writer(convert: Conversion, kind: str) -> Conversion:
     def write(value: object) -> object:
         items = listed(value)
-        # GetMetricData answers numbers by the hundred thousand: a list of finite floats is already what is sent.
-        if kind == "double" and all(type(item) is float and isfinite(item) for item in items):
+        # GetMetricData answers numbers by the hundred thousand: a list of finite floats is already what is sent, and
+        # so is one of whole epoch seconds where instants are written like that.
+        if kind == "double" and set(map(type, items)) == {float} and all(map(isfinite, items)):  # type: ignore[arg-type]
+            return items
+        if convert is epoch and set(map(type, items)) == {int}:
             return items
         return [convert(item) for item in items]
 

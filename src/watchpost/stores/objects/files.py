@@ -77,11 +77,14 @@ def pieces(body: Body) -> Iterator[bytes | memoryview]:
 
 
 def sync_folder(folder: str | Path) -> None:
-    """Make renames in a folder durable."""
+    """Make renames in a folder durable. One that is gone needs it no more: who took it away saw to that."""
     # Windows has no such thing, and its renames need none.
     if os.name == "nt":
         return
-    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:
+        return
     try:
         os.fsync(descriptor)
     finally:

@@ -38,21 +38,26 @@ from watchpost.stores.objects.walk import KeyWalk, Listings
 
 # A name that no part of a key has.
 _MARK = "%bucket"
+# A day: nobody writes one object for longer.
+_HALF_WRITTEN_NS = 24 * 3600 * 1_000_000_000
 # How often somebody else may take a folder away, or put one in the way, between two steps of a write.
 _ATTEMPTS = 20
 
 
 class FolderObjects:
-    """A store in a folder of this machine, for one process to write; see `Objects`."""
+    """A store in a folder of this machine; see `Objects`.
+
+    Other processes may read and write in it too, plainly or through this class; but `Condition`s and the keeping of
+    metadata hold against writers of the same process only.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root, self._meta, self._fresh = root, root / ".meta", root / ".uploads" / "writing"
         for folder in (root, self._meta, root / ".uploads"):
             folder.mkdir(parents=True, exist_ok=True)
-        # What a crash left half written.
-        shutil.rmtree(self._fresh, ignore_errors=True)
-        self._fresh.mkdir()
+        self._fresh.mkdir(exist_ok=True)
         self._listings = Listings(root / ".uploads" / "clock")
+        self._forget_half_written()
         # Held while files move and folders come and go, which takes microseconds.
         self._shape = Lock()
         self._locks = tuple(Lock() for _ in range(64))
@@ -239,6 +244,14 @@ class FolderObjects:
 
     # --- inside ---
 
+    def _forget_half_written(self) -> None:
+        """Remove what a crash left; what is young may be another process's, which is writing it now."""
+        now = self._listings.now_ns()
+        for path in self._fresh.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                if now - path.stat().st_mtime_ns > _HALF_WRITTEN_NS:
+                    path.unlink()
+
     def _bucket_folder(self, name: str) -> Path:
         folder = self._root / check_bucket(name)
         if not folder.is_dir():
@@ -323,13 +336,10 @@ class FolderObjects:
     def _write_sidecar(self, place: Place, said: tuple[sidecars.Kept, ...]) -> None:
         with files.fresh(self._fresh) as file:
             files.write_plain(file, [sidecars.encoded(said)])
-            for _ in range(_ATTEMPTS):
+            with self._shape:
                 place.sidecar.parent.mkdir(parents=True, exist_ok=True)
-                with contextlib.suppress(FileNotFoundError):
-                    Path(file.name).replace(place.sidecar)
-                    break
-        with contextlib.suppress(FileNotFoundError):
-            files.sync_folder(place.sidecar.parent)
+                Path(file.name).replace(place.sidecar)
+        files.sync_folder(place.sidecar.parent)
 
 
 class OpenFile:

@@ -43,14 +43,15 @@ class Listings:
                 self._kept.move_to_end(folder)
                 return kept[1]
         found = _read(folder)
-        if len(found) >= _WORTH_KEEPING and self._now() - changed > _SETTLED_NS:
+        if len(found) >= _WORTH_KEEPING and self.now_ns() - changed > _SETTLED_NS:
             with self._lock:
                 self._kept[folder] = (changed, found)
                 while len(self._kept) > _KEPT:
                     self._kept.popitem(last=False)
         return found
 
-    def _now(self) -> int:
+    def now_ns(self) -> int:
+        """What time the file system thinks it is: nanoseconds since 1970."""
         self._probe.touch()
         return self._probe.stat().st_mtime_ns
 
