@@ -18,6 +18,8 @@ NAMES = (
     "quality_binary",
     "bias_table",
     "start_up",
+    "capture_record",
+    "capture_asgi",
     "put_metric_data",
     "get_metric_data",
     "evaluate_alarms",

@@ -154,3 +154,98 @@ def test_an_explainability_journey_finds_the_feature_that_lost_its_weight(
     assert max(shap, key=shap.__getitem__) == "tenure"
     assert said["exit_message"].startswith("CompletedWithViolations"), said
     assert said["violations"]
+
+
+def test_a_registered_model_is_approved_deployed_and_tagged(
+    server: Any, sagemaker_python: str, prices: tuple[Path, Path]
+) -> None:
+    said = travel(server, sagemaker_python, "registry.py", prices[0])
+    assert said["versions"] == [2, 1]
+    assert said["before"] == "PendingManualApproval"
+    assert said["metadata"] == {"trained-on": "2024"}
+    assert said["statistics"].endswith("/registry/statistics.json")
+    assert said["latest"].endswith(":model-package/prices/2")
+    assert said["price"] == pytest.approx(120, abs=5)
+    assert said["tags"] == [{"Key": "stage", "Value": "production"}]
+
+
+def test_a_baseline_at_the_pace_of_the_sdk_shows_the_log_of_its_job(
+    server: Any, sagemaker_python: str, prices: tuple[Path, Path]
+) -> None:
+    """Slow: nearly a minute, all of it the SDK's naps."""
+    assert travel(server, sagemaker_python, "baseline.py", prices[1], naps=True) == {"items": 2000}
+
+
+def test_boto3_alone_captures_schedules_and_restates_quality_as_labels_come_in(
+    server: Any, prices: tuple[Path, Path]
+) -> None:
+    said = travel(server, sys.executable, "boto3_only.py", *prices, naps=True)
+    assert said["capture"] == ["Started", 100]
+    assert said["baseline"] == "Completed"
+    assert said["schedules"] == dict.fromkeys(
+        ["cron(0 * * * ? *)", "cron(0 */2 * * ? *)", "cron(0 12 * * ? *)"], "Scheduled"
+    )
+    assert said["first"] == {"status": "Completed", "items": 20, "mae": pytest.approx(10)}
+    assert said["second"] == {"status": "Completed", "items": 60, "mae": pytest.approx((20 * 10 + 40 * 40) / 60)}
+
+
+def test_the_aws_cli_alone_serves_and_watches_a_model(server: Any, prices: tuple[Path, Path]) -> None:
+    said = server.run("bash", str(JOURNEYS / "monitor.sh"), "flats-bucket", *map(str, prices))
+    assert said.splitlines() == [
+        "AllTraffic",
+        "constraints.json",
+        "statistics.json",
+        "flats\tDataQuality",
+        "pricing",
+        "OK",
+    ]
+
+
+def test_labels_go_where_the_schedules_of_the_endpoint_look_for_them(server: Any, tmp_path: Path) -> None:
+    sagemaker, s3 = server.client("sagemaker"), server.client("s3")
+    s3.create_bucket(Bucket="labels")
+    watch(sagemaker, "churn", "s3://labels/churn/")
+    (tmp_path / "sold.csv").write_text("id,label\n007,1\n8,0\n")
+    (tmp_path / "late.jsonl").write_text('{"inference_id": "x", "ground_truth": 0.5}\n')
+    files = [str(tmp_path / "sold.csv"), str(tmp_path / "late.jsonl")]
+    said = json.loads(
+        server.run("watchpost", "labels", *files, "--endpoint", "churn", "--at", "2026-11-20T06:30Z", "--json")
+    )
+    assert said["labels"] == 3
+    (uri,) = said["objects"]
+    assert uri.startswith("s3://labels/churn/2026/11/20/06/30-00-000-")
+    body = s3.get_object(Bucket="labels", Key=uri.removeprefix("s3://labels/"))["Body"].read()
+    records = [json.loads(line) for line in body.splitlines()]
+    assert [record["eventMetadata"]["eventId"] for record in records] == ["007", "8", "x"]
+    assert [record["groundTruthData"]["data"] for record in records] == ["1", "0", "0.5"]
+    # One place in all, so that nobody needs to be named; and the server may be found by its home.
+    again = server.run("watchpost", "labels", files[0], "--home", str(server.home), "--json")
+    assert json.loads(again)["objects"][0].startswith("s3://labels/churn/")
+
+
+def watch(sagemaker: Any, endpoint: str, labels: str) -> None:
+    """A schedule that reads the endpoint's labels from there."""
+    sagemaker.create_model_quality_job_definition(
+        JobDefinitionName=endpoint,
+        ModelQualityAppSpecification={
+            "ImageUri": "156813124566.dkr.ecr.us-east-1.amazonaws.com/sagemaker-model-monitor-analyzer",
+            "ProblemType": "BinaryClassification",
+        },
+        ModelQualityJobInput={
+            "EndpointInput": {"EndpointName": endpoint, "LocalPath": "/in", "InferenceAttribute": "0"},
+            "GroundTruthS3Input": {"S3Uri": labels},
+        },
+        ModelQualityJobOutputConfig={
+            "MonitoringOutputs": [{"S3Output": {"S3Uri": "s3://labels/out", "LocalPath": "/out"}}]
+        },
+        JobResources={"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}},
+        RoleArn="arn:aws:iam::000000000000:role/SageMakerRole",
+    )
+    sagemaker.create_monitoring_schedule(
+        MonitoringScheduleName=endpoint,
+        MonitoringScheduleConfig={
+            "ScheduleConfig": {"ScheduleExpression": "cron(0 * ? * * *)"},
+            "MonitoringJobDefinitionName": endpoint,
+            "MonitoringType": "ModelQuality",
+        },
+    )

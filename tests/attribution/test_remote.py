@@ -77,6 +77,11 @@ def test_an_answer_without_scores_says_what_it_found(answer, score, said):
         parse_scores(answer.encode(), 2, score)
 
 
+def test_all_rows_may_be_answered_on_one_line_as_sagemakers_xgboost_does():
+    assert parse_scores(b"0.1,0.2,0.7", 3).tolist() == [[0.1], [0.2], [0.7]]
+    assert parse_scores(b"0.1,0.2,0.7", 1).tolist() == [[0.1, 0.2, 0.7]]
+
+
 @given(answer=st.binary(max_size=60), rows=st.integers(1, 3))
 def test_any_answer_is_scores_or_a_fault(answer, rows):
     try:

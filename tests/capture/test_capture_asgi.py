@@ -3,13 +3,11 @@
 import asyncio
 import gzip
 import http.client
-import json
 import signal
 import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -29,7 +27,7 @@ from watchpost.capture.asgi import ASGIApp, Receive, Scope, Send
 from .captured import MakeWriter, files, records, until
 
 
-async def predict(request: Request) -> Response:
+async def predict(request: Request) -> Response:  # noqa: PLR0911  one answer a path
     """What the tests' requests ask for by their path."""
     match request.url.path:
         case "/invocations":

@@ -26,7 +26,7 @@ def sides(folder: Path) -> list[tuple[object, object]]:
 @pytest.mark.parametrize("frame", [pd.DataFrame(FRAME), pl.DataFrame(FRAME)], ids=["pandas", "polars"])
 def test_frames_become_rows_that_the_engine_reads(make: MakeWriter, folder: Path, frame: object) -> None:
     writer = make()
-    predict = capture_predictions(writer)(lambda rows: np.array([0.25, 0.75]))
+    predict = capture_predictions(writer)(lambda _: np.array([0.25, 0.75]))
     assert list(predict(frame)) == [0.25, 0.75]
     assert writer.flush()
     table = pl.concat(watchpost.open_dataset(folder, format="capture").batches(Quarantine()))
@@ -68,7 +68,7 @@ def test_the_argument_is_captured_as_it_was_before_the_call(make: MakeWriter, fo
 def test_ids_and_inputs_are_taken_from_the_arguments(make: MakeWriter, folder: Path) -> None:
     writer = make()
 
-    @capture_predictions(writer, inference_id=lambda order, row: order, input=lambda order, row: row)
+    @capture_predictions(writer, inference_id=lambda order, _: order, input=lambda _, row: row)
     def predict(order: str, row: dict[str, int]) -> float:
         return 0.5
 

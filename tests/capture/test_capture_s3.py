@@ -76,7 +76,7 @@ def slow() -> Iterator[tuple[str, threading.Event]]:
     over, arrived = threading.Event(), threading.Event()
 
     class Slow(BaseHTTPRequestHandler):
-        def do_PUT(self) -> None:  # noqa: N802  the library's word
+        def do_PUT(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
             arrived.set()
             over.wait(30)
@@ -85,7 +85,7 @@ def slow() -> Iterator[tuple[str, threading.Event]]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Slow)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     yield f"http://127.0.0.1:{server.server_address[1]}", arrived
     over.set()

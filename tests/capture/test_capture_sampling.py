@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watchpost.capture import CaptureConfig, CapturedCall, Sampling, inclusion_probability
-from watchpost.capture.fields import Field
+from watchpost.capture.fields import Field, read_json_field
 from watchpost.capture.record import Transcriber, kept
 from watchpost.capture.sampling import place_of
 from watchpost.errors import Misconfigured
@@ -62,14 +62,14 @@ def test_records_say_how_probable_they_were_and_certain_ones_say_nothing() -> No
     transcriber = Transcriber(CaptureConfig(sampling=RULES))
     seen: dict[float, set[float]] = {500: set(), 2000: set()}
     for number in range(300):
-        for amount in seen:
+        for amount, probabilities in seen.items():
             body = json.dumps({"amount": amount}).encode()
             call = CapturedCall(body, b"1", "application/json", "text/csv", f"{amount}-{number}", ("k=v",))
             made = transcriber.line(call, 0.0, 0)
             if isinstance(made, bytes):
                 attributes = json.loads(made)["eventMetadata"]["customAttributes"]
                 assert attributes[0] == "k=v"
-                seen[amount].add(inclusion_probability(attributes))
+                probabilities.add(inclusion_probability(attributes))
             else:
                 assert made == "sampled_out"
     assert seen == {500: {0.1}, 2000: {1.0}}
@@ -100,8 +100,6 @@ def test_a_uniform_percentage_adds_no_attribute() -> None:
 def test_rules_are_read_as_they_are_written(text: str, body: dict[str, object], percentage: float) -> None:
     sampling = Sampling.parse(text)
     payload = json.dumps(body)
-    from watchpost.capture.fields import read_json_field
-
     assert sampling.probability(lambda field: read_json_field(payload, field)) == percentage / 100
 
 

@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from watchpost.capture import CaptureConfig, CapturedCall, CaptureWriter, Counters, Sampling, prometheus_text
+from watchpost.capture import (
+    CaptureConfig,
+    CapturedCall,
+    CaptureWriter,
+    Counters,
+    PutObjects,
+    Sampling,
+    prometheus_text,
+)
 from watchpost.capture.batches import Batch, OpenBatches
 from watchpost.capture.delivery import Delivery
 from watchpost.capture.spool import Spool
@@ -184,10 +192,13 @@ def test_calls_from_many_threads_are_each_captured_once(make: MakeWriter, folder
     assert (len(ids), len(events), writer.counters.captured) == (4000, 4000, 4000)
 
 
-def test_a_full_queue_drops_calls_and_counts_them(make: MakeWriter) -> None:
-    release, moody = threading.Event(), Moody()
-    moody.write = lambda key, body: release.wait(10) and None  # type: ignore[method-assign]  # a store that hangs
-    writer = make(CaptureConfig(queue_records=5, flush_bytes=1), moody)
+def test_a_full_queue_drops_calls_and_counts_them(make: MakeWriter, state: Path) -> None:
+    release = threading.Event()
+
+    def hang(bucket: str, key: str, body: bytes) -> None:
+        release.wait(10)
+
+    writer = make(CaptureConfig(queue_records=5, flush_bytes=1), PutObjects("s3://lake", hang), state=state)
     writer.submit(CALL)
     until(lambda: not writer._queue)
     for _ in range(8):

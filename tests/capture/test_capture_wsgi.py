@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 
-def app(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+def app(  # noqa: PLR0911  one answer a path
+    environ: "WSGIEnvironment", start_response: "StartResponse"
+) -> Iterable[bytes]:
     """What the tests' requests ask for by their path."""
     length = int(environ.get("CONTENT_LENGTH") or 0)
     headers = [("Content-Type", "text/csv")]
@@ -83,7 +85,7 @@ class Nowhere:
 def served(app: "WSGIApplication") -> Iterator[int]:
     """wsgiref's server in a thread; the port it listens at."""
     with make_server("127.0.0.1", 0, app, handler_class=Silent) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         yield server.server_port
         server.shutdown()
@@ -181,7 +183,7 @@ def test_a_flask_app_in_a_threaded_server_is_captured(make: MakeWriter, folder: 
         return flask.jsonify(predictions=[sum(row) for row in rows])
 
     server = werkzeug_server("127.0.0.1", 0, WSGICapture(site, writer), threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
         connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=10)

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -32,10 +33,7 @@ def lines_at(offsets: list[int]) -> list[bytes]:
 def test_windows_that_follow_each_other_part_the_records(offsets: list[int], cuts: list[int]) -> None:
     ends = [0, *cuts, 3600]
     lines = lines_at(offsets)
-    parts = [
-        list(within(lines, NOON + timedelta(seconds=a), NOON + timedelta(seconds=b)))
-        for a, b in zip(ends, ends[1:], strict=False)
-    ]
+    parts = [list(within(lines, NOON + timedelta(seconds=a), NOON + timedelta(seconds=b))) for a, b in pairwise(ends)]
     assert sorted(line for part in parts for line in part) == sorted(lines)
 
 

@@ -115,7 +115,7 @@ class FolderIsADictionary(RuleBasedStateMachine):
             assert self.objects.head("bucket", key).etag == md5(body).hexdigest()
 
 
-FolderIsADictionary.TestCase.settings = settings(max_examples=40, stateful_step_count=15, deadline=None)
+FolderIsADictionary.TestCase.settings = settings(max_examples=25, stateful_step_count=12, deadline=None)
 TestFolderIsADictionary = FolderIsADictionary.TestCase
 
 

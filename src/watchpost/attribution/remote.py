@@ -77,7 +77,12 @@ def write_rows(rows: pl.DataFrame, wire: Wire) -> bytes:
 def parse_scores(answer: bytes, expected_rows: int, score: str | int | None = None) -> Matrix:
     """The scores of an answer, of shape (expected_rows, labels). Raises: ModelFault."""
     text = answer.decode("utf-8", errors="replace").strip()
-    rows = [_score(row, score) for row in _answered(text)]
+    answered = _answered(text)
+    [first, *others] = answered or [None]
+    if expected_rows > 1 and not others and isinstance(first, list) and len(first) == expected_rows:
+        # SageMaker's XGBoost container answers all rows of a CSV request on one line.
+        answered = [[value] for value in first]
+    rows = [_score(row, score) for row in answered]
     if len(rows) != expected_rows:
         raise ModelFault(f"{expected_rows} rows were sent, but {len(rows)} came back: {_excerpt(text)}")
     if len({len(row) for row in rows}) > 1:

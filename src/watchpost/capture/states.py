@@ -1,6 +1,7 @@
 """The folder in which the writers of the same files keep their markers and spools."""
 
 import os
+import sys
 import tempfile
 from hashlib import blake2b
 from pathlib import Path
@@ -17,5 +18,9 @@ def state_folder(destination: Destination, endpoint: str, variant: str, given: s
     if given is None and isinstance(destination, Folder):
         return destination.path / ".watchpost-capture" / endpoint / variant
     own = blake2b("\0".join((destination.name, endpoint, variant)).encode(), digest_size=8).hexdigest()
-    root = Path(tempfile.gettempdir()) / f"watchpost-capture-{os.getuid()}" if given is None else Path(given).absolute()
+    root = Path(tempfile.gettempdir()) / f"watchpost-capture-{_user()}" if given is None else Path(given).absolute()
     return root / own
+
+
+def _user() -> int:
+    return 0 if sys.platform == "win32" else os.getuid()

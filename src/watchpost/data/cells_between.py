@@ -134,7 +134,7 @@ def _certain(table: bytes, frame: pl.DataFrame) -> bool:
         return False
     floats = [column for column in frame if column.dtype == pl.Float64]
     cells = sum(len(column) - column.null_count() for column in floats)
-    if cells and count_dots_between_digits(table) != cells + _dots_in(texts):
+    if cells and count_dots_between_digits(table) != cells + dots_between_digits(texts):
         return False
     # A sum is as finite as its parts, or else they are looked at one by one, which takes ten times as long.
     return all(math.isfinite(column.sum()) or column.is_finite().all() for column in floats)
@@ -144,7 +144,7 @@ def _count_in(texts: Sequence[pl.Series], character: str) -> int:
     return sum(int(text.str.count_matches(character, literal=True).sum()) for text in texts)
 
 
-def _dots_in(texts: Sequence[pl.Series]) -> int:
-    """How many dots between digits the cells have; most texts have no dot at all."""
+def dots_between_digits(texts: Sequence[pl.Series]) -> int:
+    """How many dots between digits the cells have, of columns that mostly have no dot at all."""
     dotted = [text for text in texts if text.str.contains(".", literal=True).any()]
     return sum(count_dots_between_digits(text.drop_nulls().str.join("\n").cast(pl.Binary).item()) for text in dotted)

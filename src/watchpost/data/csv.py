@@ -16,6 +16,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from watchpost.data.cells_between import dots_between_digits
+from watchpost.data.counting import count_byte, count_dots_between_digits
+from watchpost.data.lines import keep_freed_memory
 from watchpost.data.names import distinct_names, positional_names
 from watchpost.data.quarantine import Quarantine
 from watchpost.data.sources import READ_ERRORS, Source
@@ -25,7 +28,6 @@ _BLOCK = 16 << 20  # bytes read at once
 _COUNTED = 1_000  # more different values than anybody counts by their text (profiles.values.LIMIT)
 _LONGEST_RECORD = 64  # lines a quoted field may span; an unclosed quote would otherwise swallow the rest of the file
 _LONGEST_LINE = 64 << 20  # bytes; without a bound, a file without line ends would fill the memory
-_STRIDE = 1 << 18  # bytes looked at in one go, so that every pass over them stays inside a core's own cache
 _BOM = b"\xef\xbb\xbf"
 _WIDE_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _OTHER_DELIMITERS = ";\t|"
@@ -121,6 +123,7 @@ class _Block:
 
 def _blocks(stream: IO[bytes], name: str, size: int) -> Iterator[_Block]:
     """The file as blocks of whole lines, cut where no quoted field is open."""
+    keep_freed_memory()
     rest, line = b"", 1
     while True:
         chunk = stream.read(size)
@@ -132,7 +135,7 @@ def _blocks(stream: IO[bytes], name: str, size: int) -> Iterator[_Block]:
             data = rest.rstrip(b"\r\n")
             if data:
                 data += b"\n"
-                yield _Block(data, line, _count(data, b"\n"), cut_off=not rest.endswith(b"\n"))
+                yield _Block(data, line, count_byte(data, b"\n"), cut_off=not rest.endswith(b"\n"))
             return
         end = _cut(chunk, quotes_open=rest.count(b'"') % 2 == 1)
         if not end:
@@ -141,7 +144,7 @@ def _blocks(stream: IO[bytes], name: str, size: int) -> Iterator[_Block]:
                 raise UnreadableSource(name, f"line {line} is longer than {_LONGEST_LINE >> 20} MiB, so it is no CSV")
             continue
         data = b"".join((rest, memoryview(chunk)[:end]))
-        lines = _count(data, b"\n")
+        lines = count_byte(data, b"\n")
         yield _Block(data, line, lines)
         line += lines
         rest = chunk[end:]
@@ -214,7 +217,7 @@ class _Parser:
             return False
         if b'"' not in block.data:
             # A record too long is refused by polars, so an exact number of delimiters leaves no room for a short one.
-            return _count(block.data, self._delimiter.encode()) == block.lines * (len(self._columns) - 1)
+            return count_byte(block.data, self._delimiter.encode()) == block.lines * (len(self._columns) - 1)
         # Delimiters inside quotes spoil the count. But a short record lacks its last cell, and no other does then.
         return len(self._columns) > 1 and not frame[self._columns[-1]].null_count()
 
@@ -222,21 +225,17 @@ class _Parser:
         """Whether every cell read as a number has the class that the dtype promises.
 
         Integers: polars takes what the contract calls Integral, and blanks before it. Floats: polars also takes whole
-        numbers, `.5`, `5.`, `inf` and exponents. When there are as many dots as float cells (a float cell cannot have
-        two), each between digits, then every float cell is of the form 12.5.
+        numbers, `.5`, `5.` and `inf`, none of which has a dot between digits. When there are as many such dots as
+        float cells (a float cell cannot have two), then every float cell is Fractional.
         """
-        view = np.frombuffer(data, dtype=np.uint8)
-        if b" " in data and not _free_of_leading_blanks(view, ord(self._delimiter)):
+        if b" " in data and not _free_of_leading_blanks(np.frombuffer(data, np.uint8), ord(self._delimiter)):
             return False
         floats = [c for c, dtype in self._schema.items() if dtype == pl.Float64]
         if not floats:
             return True
         cells = len(floats) * frame.height - int(frame.select(pl.col(floats).null_count()).sum_horizontal().item())
-        return _dots_between_digits(view) == cells + self._dots_in_text(frame)
-
-    def _dots_in_text(self, frame: pl.DataFrame) -> int:
-        texts = frame.select(pl.col(pl.String).str.count_matches(".", literal=True).sum())
-        return int(texts.sum_horizontal().item()) if texts.width else 0
+        texts = [column for column in frame if column.dtype == pl.String]
+        return count_dots_between_digits(data) == cells + dots_between_digits(texts)
 
     def _read_records(self, block: _Block) -> pl.DataFrame:
         """The block read record by record: slow and exact. Broken records are set aside with their line."""
@@ -298,25 +297,6 @@ def _is_utf8(raw: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def _count(data: bytes, byte: bytes) -> int:
-    view = np.frombuffer(data, dtype=np.uint8)
-    return sum(int(np.count_nonzero(view[i : i + _STRIDE] == byte[0])) for i in range(0, len(view), _STRIDE))
-
-
-def _dots_between_digits(view: NDArray[np.uint8]) -> int:
-    """How many dots there are, or -1 when one of them does not stand between digits."""
-    dots = 0
-    for start in range(1, len(view) - 1, _STRIDE):
-        end = min(start + _STRIDE, len(view) - 1)
-        dot = view[start:end] == ord(".")
-        digit = view[start - 1 : end + 1] - ord("0") < 10
-        count = int(np.count_nonzero(dot))
-        if np.count_nonzero(dot & digit[:-2] & digit[2:]) != count:
-            return -1
-        dots += count
-    return -1 if view[0] == ord(".") or view[-1] == ord(".") else dots
 
 
 def _free_of_leading_blanks(view: NDArray[np.uint8], delimiter: int) -> bool:

@@ -77,9 +77,8 @@ def _cell(label: str) -> str:
     """The label as the one cell of a CSV record."""
     if not any(character in label for character in ',"\r\n'):
         return label
-    text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow([label])
-    return text.getvalue()
+    doubled = label.replace('"', '""')
+    return f'"{doubled}"'
 
 
 def _table(source: Source, form: str, columns: LabelColumns) -> Iterator[bytes]:

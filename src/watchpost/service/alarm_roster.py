@@ -45,8 +45,9 @@ class Source(Protocol):
 class Group:
     """Alarms of one pace that look at about as many periods: evaluated in one go.
 
-    `before` holds their states, indexes of STATES. `understated`, `calmed`: see `blindness`. `periods`: which lengths of period there are, in seconds, and which
-    alarms have them. `by_hours` are the rows whose threshold depends on the hour.
+    `before` holds their states, indexes of STATES. `understated`, `calmed`: what a blind period does to each, see
+    `blindness`. `periods`: which lengths of period there are, in seconds, and which alarms have them. `by_hours` are
+    the rows whose threshold depends on the hour.
     """
 
     alarms: tuple[MetricAlarm, ...]

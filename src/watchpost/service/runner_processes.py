@@ -39,7 +39,7 @@ _INHERITED = (
     "TMPDIR",
     "TZ",
 )
-_PING_SECONDS, _PING_TIMEOUT, _MOST_MISSED = 5.0, 2.0, 3
+_PING_TIMEOUT, _MOST_MISSED = 2.0, 3
 _FIRST_PAUSE, _LONGEST_PAUSE, _STEADY_SECONDS = 0.5, 60.0, 60.0
 _END_SECONDS = 5.0
 # Longer than any pause of a worker's own connections: its server keeps them a day.
@@ -52,7 +52,7 @@ class Spawn:
     """How processes of one variant are started.
 
     Args: fetch: the file or folder that a location of model data means; raises whatever keeps it from being had.
-    log: takes lines a process printed: (instance, lines). folder: where they run.
+    log: takes lines a process printed: (instance, lines). folder: where they run. ping_seconds: between health checks.
     """
 
     job: Job
@@ -61,6 +61,7 @@ class Spawn:
     fetch: Callable[[str], Path]
     log: Callable[[str, list[str]], None]
     threads: int = 4
+    ping_seconds: float = 5.0
 
 
 class RunnerProcess:
@@ -149,13 +150,15 @@ class RunnerProcess:
             port = self._ready(process, ended)
             if port is not None:
                 self.failure = None
-                self.connections = Connections(
-                    f"http://127.0.0.1:{port}", {"x-watchpost-runner": token}, idle_seconds=_IDLE_SECONDS
-                )
+                url, headers = f"http://127.0.0.1:{port}", {"x-watchpost-runner": token}
+                self.connections = connections = Connections(url, headers, idle_seconds=_IDLE_SECONDS)
                 self._changed()
-                self._watch(self.connections, ended)
+                try:
+                    self._watch(connections, ended)
+                finally:
+                    self.connections = None
+                    connections.close()
         finally:
-            self.connections = None
             _end(process)
             ended.wait(_END_SECONDS)
             for pipe in (process.stdin, process.stdout):
@@ -182,7 +185,7 @@ class RunnerProcess:
     def _watch(self, connections: Connections, ended: Event) -> None:
         """Ping until it ends or stops answering."""
         missed = 0
-        while not ended.wait(_PING_SECONDS):
+        while not ended.wait(self._spawn.ping_seconds):
             try:
                 missed = 0 if connections.get("/ping", _PING_TIMEOUT).status == 200 else missed + 1
             except Unreachable:

@@ -181,6 +181,7 @@ def _composed(
         configuration,
         new_id,
         model_plan=monitored.model,
+        flush=endpoints.flush_capture,
     )
     monitoring.tidy()
     trades = (

@@ -70,9 +70,7 @@ from_s3.suggest_baseline(
 
 # Send traffic whose second column went wrong.
 predictor = Predictor(endpoint_name=endpoint_name, sagemaker_session=session, serializer=CSVSerializer())
-answers = []
-for number in range(120):
-    answers.append(float(predictor.predict(f"{number % 50},-1000.0,{number % 3}")))
+answers = [float(predictor.predict(f"{number % 50},-1000.0,{number % 3}")) for number in range(120)]
 
 # Captures arrive in S3 a little later.
 s3 = boto3.client("s3")

@@ -71,9 +71,7 @@ class Application:
         else:
             request = replace(head, body=body.body(), spooled=body.mapped())
             threads = self._invocations if head.path.startswith(_INVOCATIONS) else self._threads
-            response = await anyio.to_thread.run_sync(
-                self._dispatch.respond, request, scope["scheme"], limiter=threads
-            )
+            response = await anyio.to_thread.run_sync(self._dispatch.respond, request, scope["scheme"], limiter=threads)
         headers = [(name.encode("latin-1"), _line(value)) for name, value in response.headers.items()]
         if "content-length" not in response.headers:
             headers.append((b"content-length", str(len(response.body)).encode()))
