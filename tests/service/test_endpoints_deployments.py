@@ -8,7 +8,7 @@ from itertools import count
 from pathlib import Path
 from threading import Event as Stop
 from threading import Thread
-from time import monotonic, sleep
+from time import monotonic
 
 import pytest
 
@@ -83,6 +83,13 @@ def model_server() -> Iterator[Callable[[str], ModelServer]]:
         thread.join()
 
 
+def awaited(what: Callable[[], object], seconds: float = 10) -> None:
+    until, never = monotonic() + seconds, Stop()
+    while not what():
+        assert monotonic() < until
+        never.wait(0.01)
+
+
 class House:
     """The endpoints of a server, worked by hand."""
 
@@ -132,15 +139,15 @@ class House:
 
     def settle(self, name: str = "e") -> str:
         """Work until nothing is in transition without the clock being moved; the status."""
-        until = monotonic() + 10
-        while monotonic() < until:
+
+        def still() -> bool:
             self.endpoints.deployer.step(self.clock.now())
             endpoint = self.endpoints.describe(name)
             waiting = endpoint.shift is not None and endpoint.shift.since is not None
-            if endpoint.status in {"InService", "Failed"} or waiting:
-                return endpoint.status
-            sleep(0.01)
-        raise AssertionError(self.endpoints.describe(name))
+            return endpoint.status in {"InService", "Failed"} or waiting
+
+        awaited(still)
+        return self.endpoints.describe(name).status
 
     def start(self, *models: ModelServer, **weights: float) -> None:
         self.config("c", *models, **weights)
@@ -215,6 +222,9 @@ def test_an_endpoint_that_never_becomes_healthy_failed_and_says_why(house: House
     assert "it answered 503" in (house.endpoints.describe("e").failure or "")
     with pytest.raises(Refused, match="can only be deleted"):
         house.changes.update("e", "c", ACTOR)
+    house.changes.delete("e", ACTOR)
+    awaited(lambda: house.endpoints.deployer.step(house.clock.now()) is False)
+    assert house.endpoints.all() == []
 
 
 def test_an_image_without_a_runner_fails_the_endpoint_with_what_to_do(house: House) -> None:
@@ -383,9 +393,7 @@ def test_a_shadow_gets_copies_and_nobody_its_answers(house: House, model_server:
     house.settle()
     b.status = 500
     assert [house.ask(draw=draw).answer.body for draw in (0.49, 0.51, 0.2)] == [b"a"] * 3
-    until = monotonic() + 5
-    while len(b.asked) < 2 and monotonic() < until:
-        sleep(0.01)
+    awaited(lambda: len(b.asked) >= 2)
     assert (len(a.asked), len(b.asked)) == (3, 2)
 
 
@@ -418,10 +426,7 @@ def test_captured_traffic_lies_where_the_configuration_says(house: House, model_
     house.settle()
     house.ask(b"1,2")
     house.changes.delete("e", ACTOR)
-    until = monotonic() + 5
-    while not house.objects.list("bucket") and monotonic() < until:
-        house.endpoints.deployer.step(house.clock.now())
-        sleep(0.01)
+    awaited(lambda: not house.endpoints.deployer.step(house.clock.now()) and house.objects.list("bucket"))
     [info] = house.objects.list("bucket")
     assert info.key.startswith("captured/e/a/2026/07/01/12/")
     record = json.loads(house.objects.get("bucket", info.key))
@@ -434,11 +439,7 @@ def test_captured_traffic_lies_where_the_configuration_says(house: House, model_
 def test_a_deleted_endpoint_is_gone_when_its_requests_have_ended(house: House, model_server: Start) -> None:
     house.start(model_server("a"))
     house.changes.delete("e", ACTOR)
-    house.endpoints.deployer.step(house.clock.now())
-    until = monotonic() + 5
-    while house.endpoints.all() and monotonic() < until:
-        house.endpoints.deployer.step(house.clock.now())
-        sleep(0.01)
+    awaited(lambda: not house.endpoints.deployer.step(house.clock.now()))
     assert house.endpoints.all() == []
     with pytest.raises(Refused, match="Endpoint e of account 000000000000 not found"):
         house.ask()
@@ -477,10 +478,7 @@ def test_two_servers_deploy_an_endpoint_once(
     other = House(store, clock, tmp_path)
     house.config("c", model_server("a"))
     house.changes.create("e", "c", None, {}, ACTOR)
-    until = monotonic() + 5
-    while house.endpoints.describe("e").status != "InService" and monotonic() < until:
-        for one in (house, other):
-            one.endpoints.deployer.step(clock.now())
+    awaited(lambda: sum(one.endpoints.deployer.step(clock.now()) for one in (house, other)) == 0)
     for one in (house, other):
         one.endpoints.deployer.step(clock.now())
         assert one.ask().answer.body == b"a"

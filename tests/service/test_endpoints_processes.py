@@ -36,16 +36,16 @@ def fleet(tmp_path: Path, said: list[str]) -> Iterator[Callable[..., ProcessFlee
     (tmp_path / "model.py").write_text(MODEL)
     started: list[ProcessFleet] = []
 
-    def start(instances: int = 1, name: str = "model:predict", startup_seconds: float = 30) -> ProcessFleet:
+    def start(instances: int = 1, name: str = "model:predict", ping_seconds: float = 5.0) -> ProcessFleet:
         spawn = Spawn(
             Job("python_callable", f"{tmp_path}\n{name}"),
             Limits(memory_mb=1024, invocation_seconds=5),
             tmp_path,
             Path,
             lambda _, lines: said.extend(lines),
-            ping_seconds=0.2,
+            ping_seconds=ping_seconds,
         )
-        fleet = ProcessFleet(spawn, "e-v", instances, startup_seconds)
+        fleet = ProcessFleet(spawn, "e-v", instances, 30)
         started.append(fleet)
         return fleet
 
@@ -97,8 +97,8 @@ def test_a_killed_process_is_replaced_while_requests_wait(fleet: Callable[..., P
     assert own.processes[0].restarts == 1
 
 
-def test_a_process_that_hangs_is_replaced(fleet: Callable[..., ProcessFleet], said: list[str]) -> None:
-    own = fleet(1)
+def test_a_process_that_hangs_is_replaced(fleet: Callable[..., ProcessFleet]) -> None:
+    own = fleet(1, ping_seconds=0.5)
     first = ask(own)
     os.kill(first, signal.SIGSTOP)
     awaited(lambda: own.healthy == 0, 60)

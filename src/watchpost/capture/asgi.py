@@ -15,6 +15,7 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _INFERENCE_ID = INFERENCE_ID_HEADER.encode()
 _CUSTOM_ATTRIBUTES = CUSTOM_ATTRIBUTES_HEADER.encode()
+_WANTED = frozenset({b"content-type", b"content-encoding", _INFERENCE_ID, _CUSTOM_ATTRIBUTES})
 
 
 class ASGICapture:
@@ -39,75 +40,77 @@ class ASGICapture:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
+        exchange = None
         if scope["type"] == "lifespan":
             await _Lifespan(self.writer, receive, send).run(self.app, scope)
-        elif (
-            scope["type"] == "http"
-            and scope["method"] in self._methods
-            and (self._paths is None or scope["path"] in self._paths)
-            and (exchange := _begun(self.writer, scope["headers"])) is not None
-        ):
-            await _watched(self.app, scope, receive, send, exchange)
-        else:
+            return
+        if scope["type"] == "http" and scope["method"] in self._methods and self._is_watched(scope["path"]):
+            exchange = _begun(self.writer, scope["headers"])
+        if exchange is None:
             await self.app(scope, receive, send)
+            return
+
+        # All in this one frame: a coroutine more would cost every request another microsecond.
+        async def receive_watched() -> Message:
+            message = await receive()
+            if message["type"] == "http.request":
+                exchange.asked = not message.get("more_body")
+                exchange.add_question(message.get("body") or b"")
+            return message
+
+        # What the server's own makes is handed on; to wait for it is the app's.
+        def send_watched(message: Message) -> Awaitable[None]:
+            try:
+                if message["type"] == "http.response.body":
+                    exchange.add_answer(message.get("body") or b"")
+                    if not message.get("more_body"):
+                        exchange.answered()
+                elif message["type"] == "http.response.start":
+                    _note_start(exchange, message)
+            except Exception:  # noqa: BLE001  an answer that only the server understands is the server's affair
+                exchange.failed()
+            return send(message)
+
+        try:
+            await self.app(scope, receive_watched, send_watched)
+        finally:
+            exchange.ended()
+
+    def _is_watched(self, path: str) -> bool:
+        return self._paths is None or path in self._paths
 
 
 def _begun(writer: CaptureWriter, headers: Iterable[tuple[bytes, bytes]]) -> Exchange | None:
     """What to gather of a request; None if sampling leaves it out."""
-    content_type = coding = b""
-    inference_id: str | None = None
-    attributes: tuple[str, ...] = ()
-    for name, value in headers:
+    named = {name: value for name, value in headers if name in _WANTED}
+    inference_id = named.get(_INFERENCE_ID)
+    exchange = writer.begin(inference_id.decode("latin-1") if inference_id else None)
+    if exchange is None:
+        return None
+    for name, value in named.items():
         if name == b"content-type":
-            content_type = value
+            exchange.input_type = value.decode("latin-1")
         elif name == b"content-encoding":
-            coding = value
-        elif name == _INFERENCE_ID:
-            inference_id = value.decode("latin-1")
+            exchange.input_coding = value.decode("latin-1")
         elif name == _CUSTOM_ATTRIBUTES:
-            attributes = (*attributes, value.decode("latin-1"))
-    exchange = writer.begin(inference_id)
-    if exchange is not None:
-        exchange.input_type = content_type.decode("latin-1")
-        exchange.input_coding = coding.decode("latin-1")
-        exchange.custom_attributes = attributes
+            given = [value.decode("latin-1") for name, value in headers if name == _CUSTOM_ATTRIBUTES]
+            exchange.custom_attributes = tuple(given)
     return exchange
-
-
-async def _watched(app: ASGIApp, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
-    async def receive_watched() -> Message:
-        message = await receive()
-        if message["type"] == "http.request":
-            exchange.add_question(message.get("body") or b"")
-            exchange.asked = not message.get("more_body", False)
-        return message
-
-    async def send_watched(message: Message) -> None:
-        kind = message["type"]
-        if kind == "http.response.body":
-            exchange.add_answer(message.get("body") or b"")
-        elif kind == "http.response.start":
-            _note_start(exchange, message)
-        await send(message)
-        if kind == "http.response.body" and not message.get("more_body", False):
-            exchange.answered = True
-            exchange.finish()
-
-    try:
-        await app(scope, receive_watched, send_watched)
-    finally:
-        exchange.finish()
 
 
 def _note_start(exchange: Exchange, message: Message) -> None:
     exchange.status = message["status"]
-    for name, value in message.get("headers") or ():
+    headers = message.get("headers") or ()
+    if not isinstance(headers, list | tuple):
+        # An app may give headers that can be gone through only once.
+        message["headers"] = headers = list(headers)
+    for name, value in headers:
         # Frameworks write lower case, as the specification asks; not every app by hand does.
-        match bytes(name).lower():
+        match name if name in _WANTED else bytes(name).lower():
             case b"content-type":
-                exchange.output_type = bytes(value).decode("latin-1")
+                exchange.output_type = value.decode("latin-1")
             case b"content-encoding":
-                exchange.output_coding = bytes(value).decode("latin-1")
+                exchange.output_coding = value.decode("latin-1")
 
 
 class _Lifespan:

@@ -35,7 +35,10 @@ class OpenBatches:
 
     def add(self, line: bytes, at: float, now: float) -> None:
         """Gather a line of an invocation at `at`."""
-        open_ = self._hours.setdefault(int(at // HOUR), _Open(min(at, now)))
+        hour = int(at // HOUR)
+        open_ = self._hours.get(hour)
+        if open_ is None:
+            open_ = self._hours[hour] = _Open(min(at, now))
         open_.lines.append(line)
         open_.size += len(line)
 

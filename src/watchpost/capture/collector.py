@@ -1,5 +1,6 @@
 """What the background thread does with calls: lines of them, files of the lines, and an account of all."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random  # noqa: TID251  the type of an argument
@@ -11,6 +12,10 @@ from watchpost.capture.destinations import Destination
 from watchpost.capture.predecessors import Marker
 from watchpost.capture.record import CapturedCall, Transcriber, event_id
 from watchpost.capture.spool import Spool
+
+
+Queued = tuple[CapturedCall, float, int | None, int]
+"""A call, its instant (seconds since 1970), its event's 128 random bits if they are drawn, and its bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +62,19 @@ class Collector:
                 self._adopted += spool.adopt(dead.spool)
         self._delivery.retry(now)
 
-    def collect(self, call: CapturedCall, at: float, event: int, now: float) -> None:
-        """Gather a call's line, or count why it has none."""
-        try:
-            line = self._transcriber.line(call, at, event)
-        except Exception:  # noqa: BLE001  a worker's loop: a call nobody thought of costs itself only, and is counted
-            self._faults += 1
-            self._unwritten += 1
-            return
-        if isinstance(line, str):
-            self._left[line] += 1
-        else:
-            self._batches.add(line, at, now)
+    def collect(self, calls: Sequence[Queued], now: float) -> None:
+        """Gather the calls' lines, or count why they have none."""
+        draw, line_of, add = self._rng.getrandbits, self._transcriber.line, self._batches.add
+        for call, at, event, _ in calls:
+            try:
+                line = line_of(call, at, draw(128) if event is None else event)
+                if isinstance(line, bytes):
+                    add(line, at, now)
+                else:
+                    self._left[line] += 1
+            except Exception:  # noqa: BLE001  a worker's loop: a call nobody thought of costs itself only, and is counted
+                self._faults += 1
+                self._unwritten += 1
 
     def write_due(self, now: float, *, everything: bool) -> None:
         """Write the files that are due, or all, and try again what waits."""

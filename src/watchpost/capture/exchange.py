@@ -25,73 +25,56 @@ class Taker(Protocol):
     def count_oversized(self) -> None:
         """Count a call with a body above the cap."""
 
+    def count_fault(self) -> None:
+        """Count a fault of the capture."""
+
 
 class Exchange:
-    """What is gathered of one admitted call; `finish` once.
+    """What is gathered of one admitted call; it is handed over once, when the answer's last piece is in, or not at all.
 
-    Args: at: seconds since 1970 of the request. A side that grows above the writer's cap is let go of at once.
+    A side that grows above the writer's cap is let go of at once.
+    Args: event: as admitted. at: seconds since 1970 of the request.
     """
 
-    __slots__ = (
-        "_answer",
-        "_answer_size",
-        "_at",
-        "_event",
-        "_limit",
-        "_question",
-        "_question_size",
-        "_writer",
-        "answered",
-        "asked",
-        "custom_attributes",
-        "done",
-        "inference_id",
-        "input_coding",
-        "input_type",
-        "output_coding",
-        "output_type",
-        "status",
-    )
+    # Of the class: most of these are never set on an exchange, and each that need not be saves the request a little.
+    input_type = output_type = input_coding = output_coding = ""
+    custom_attributes: tuple[str, ...] = ()
+    status = 0
+    asked_bytes = answered_bytes = 0
+    asked = False
+    """The request's body has been read to its end."""
+    done = False
 
-    def __init__(self, writer: Taker, event: int, at: float, inference_id: str | None) -> None:
+    def __init__(self, writer: Taker, event: int | None, at: float, inference_id: str | None) -> None:
         self._writer, self._event, self._at, self.inference_id = writer, event, at, inference_id
         self._limit = writer.config.max_body_bytes
         self._question: list[bytes] = []
         self._answer: list[bytes] = []
-        self._question_size = self._answer_size = self.status = 0
-        self.input_type = self.output_type = self.input_coding = self.output_coding = ""
-        self.custom_attributes: tuple[str, ...] = ()
-        self.asked = self.answered = self.done = False
 
     def add_question(self, piece: bytes) -> None:
         """A piece of the request's body passed."""
-        self._question_size += len(piece)
-        if self._question_size <= self._limit:
+        self.asked_bytes = size = self.asked_bytes + len(piece)
+        if size <= self._limit:
             self._question.append(piece)
         else:
             self._question.clear()
 
     def add_answer(self, piece: bytes) -> None:
         """A piece of the answer's body passed."""
-        self._answer_size += len(piece)
-        if self._answer_size <= self._limit:
+        self.answered_bytes = size = self.answered_bytes + len(piece)
+        if size <= self._limit:
             self._answer.append(piece)
         else:
             self._answer.clear()
 
-    @property
-    def asked_bytes(self) -> int:
-        """How much of the request's body passed."""
-        return self._question_size
-
-    def finish(self) -> None:
-        """Hand the call over, or count why not. Only the first time; never raises."""
+    def answered(self) -> None:
+        """The answer is whole: hand the call over, or count why not. Only the first time."""
         if self.done:
             return
         self.done = True
-        if not (self.asked and self.answered and 200 <= self.status < 300):
+        if not (self.asked and 200 <= self.status < 300):
             self._writer.count_incomplete()
-        elif self._question_size > self._limit or self._answer_size > self._limit:
+        elif self.asked_bytes > self._limit or self.answered_bytes > self._limit:
             self._writer.count_oversized()
         else:
             self._writer.submit(
@@ -108,3 +91,15 @@ class Exchange:
                     self.output_coding,
                 )
             )
+
+    def ended(self) -> None:
+        """The request is over; if its answer is not whole by now, it never will be."""
+        if not self.done:
+            self.done = True
+            self._writer.count_incomplete()
+
+    def failed(self) -> None:
+        """A fault of the capture: the call is not captured, and the fault counted."""
+        if not self.done:
+            self.done = True
+            self._writer.count_fault()

@@ -47,10 +47,10 @@ def capture_predictions(
         try:
             exchange.output_type, body = _written(result, "predictions")
             exchange.add_answer(body)
-            exchange.answered, exchange.status = True, 200
+            exchange.status = 200
+            exchange.answered()
         except Exception:  # noqa: BLE001  as above
-            writer.count_fault()
-            exchange.done = True
+            exchange.failed()
 
     def decorated(predict: Callable[P, R]) -> Callable[P, R]:
         if iscoroutinefunction(predict):
@@ -64,7 +64,7 @@ def capture_predictions(
                     result = await predict(*args, **kwargs)
                     ended(exchange, result)
                 finally:
-                    exchange.finish()
+                    exchange.ended()
                 return result
 
             # A coroutine function for a coroutine function: that R is its awaitable, no signature can say.
@@ -79,7 +79,7 @@ def capture_predictions(
                 result = predict(*args, **kwargs)
                 ended(exchange, result)
             finally:
-                exchange.finish()
+                exchange.ended()
             return result
 
         return predict_watched

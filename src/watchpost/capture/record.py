@@ -69,19 +69,16 @@ _encode = msgspec.json.Encoder().encode
 _TAILS = {encoding: f',"encoding":"{encoding}"}}'.encode() for encoding in ("CSV", "JSON", "BASE64")}
 
 
-class _Payload(Struct, gc=False):
-    """One side on its way into a line: `text` of a CSV or JSON payload; else None, and `body` is what there is."""
-
-    body: bytes
-    encoding: str
-    text: str | None
+_Payload = tuple[bytes, str, str | None]
+"""One side on its way into a line: its bytes, its encoding, and its text if that is CSV or JSON."""
 
 
 class Transcriber:
     """Makes lines of calls as one config says. Works on the background thread."""
 
     def __init__(self, config: CaptureConfig) -> None:
-        self._config, self._rules = config, bool(config.sampling.rules)
+        self._config, self._rules, self._most_bytes = config, bool(config.sampling.rules), config.max_body_bytes
+        self._reads_input, self._reads_output = config.input or self._rules, config.output or self._rules
         redact, hashed = ([Field.parse(text) for text in texts] for texts in (config.redact, config.hash))
         self._changes = {
             "input": replacements("input", redact, hashed, config.hash_key),
@@ -98,13 +95,12 @@ class Transcriber:
         at: seconds since 1970. event: 128 random bits. A field that sampling asks for and the payload does not have
         makes no rule hold.
         """
-        config, rules = self._config, self._rules
-        asked = self._payload(call.input, call.input_type, call.input_coding, wanted=config.input or rules)
-        answered = self._payload(call.output, call.output_type, call.output_coding, wanted=config.output or rules)
+        asked = self._payload(call.input, call.input_type, call.input_coding, wanted=self._reads_input)
+        answered = self._payload(call.output, call.output_type, call.output_coding, wanted=self._reads_output)
         if isinstance(asked, str) or isinstance(answered, str):
             return "oversized"
         attributes = call.custom_attributes
-        if rules:
+        if self._rules:
             probability = self._probability(asked, answered)
             if not kept(probability, call.inference_id, event):
                 return "sampled_out"
@@ -112,53 +108,58 @@ class Transcriber:
             if probability < 1:
                 attributes = (*attributes, f"{PROBABILITY_ATTRIBUTE}={probability!r}")
         try:
-            sides = []
-            if asked is not None and config.input:
-                sides += self._side("input", asked, call.input_type)
-            if answered is not None and config.output:
-                sides += self._side("output", answered, call.output_type, b"," if sides else b"")
+            first = b"" if asked is None or not self._config.input else self._side("input", asked, call.input_type)
+            second = (
+                b"" if answered is None or not self._config.output else self._side("output", answered, call.output_type)
+            )
         except UnknownFieldError:
             return "withheld"
-        # By pieces: this thread shares the interpreter with the requests, and objects for it all would cost twice that.
-        pieces = [b'{"captureData":{', *sides, b'},"eventMetadata":{"eventId":"', event_id(event).encode(), b'"']
-        if call.inference_id:
-            pieces += (b',"inferenceId":', _encode(call.inference_id))
-        if attributes:
-            pieces += (b',"customAttributes":', _encode(attributes))
-        pieces += (b',"inferenceTime":"', _instant(int(at)), b'"},"eventVersion":"0"}\n')
-        return b"".join(pieces)
+        # Put together from pieces that are mostly the same: this thread shares the interpreter with the requests.
+        return (
+            b'{"captureData":{%b%b%b},"eventMetadata":{"eventId":"%b"%b%b,"inferenceTime":"%b"},"eventVersion":"0"}\n'
+            % (
+                first,
+                b"," if first and second else b"",
+                second,
+                event_id(event).encode(),
+                b',"inferenceId":' + _encode(call.inference_id) if call.inference_id else b"",
+                b',"customAttributes":' + _encode(attributes) if attributes else b"",
+                _instant(int(at)),
+            )
+        )
 
     def _payload(
         self, body: bytes | None, content_type: str, coding: str, *, wanted: bool
     ) -> _Payload | Literal["oversized"] | None:
         if body is None or not wanted:
             return None
-        if coding and coding.strip().lower() != "identity":
-            unpacked = _unpacked(body, coding.strip().lower(), self._config.max_body_bytes)
+        if coding and (coding := coding.strip().lower()) != "identity":
+            unpacked = _unpacked(body, coding, self._most_bytes)
             if unpacked is None:
-                return _Payload(body, "BASE64", None)
+                return body, "BASE64", None
             body = unpacked
-        if len(body) > self._config.max_body_bytes:
+        if len(body) > self._most_bytes:
             return "oversized"
         encoding, charset = self._read_as(content_type)
-        if encoding != "BASE64":
+        if charset is not None:
             try:
-                return _Payload(body, encoding, body.decode(charset))
+                return body, encoding, body.decode(charset)
             except UnicodeDecodeError:
                 pass
-        return _Payload(body, "BASE64", None)
+        return body, "BASE64", None
 
-    def _side(self, side: Side, payload: _Payload, content_type: str, before: bytes = b"") -> tuple[bytes, ...]:
-        """The pieces of one side. Raises: UnknownFieldError: a field must not be written, and nobody knows where it is."""
-        text, changes = payload.text, self._changes[side]
-        if changes and payload.body:
+    def _side(self, side: Side, payload: _Payload, content_type: str) -> bytes:
+        """A side of the record. Raises: UnknownFieldError: nobody knows where a field is that must not be written."""
+        body, encoding, text = payload
+        changes = self._changes[side]
+        if changes and body:
             if text is None:
                 raise UnknownFieldError(content_type)
-            csv = payload.encoding == "CSV"
+            csv = encoding == "CSV"
             text = rewrite_csv(text, changes, self._names(side)) if csv else rewrite_json(text, changes)
         elif text is None:
-            text = base64.b64encode(payload.body).decode()
-        return before, _head(side, content_type), _encode(text), _TAILS[payload.encoding]
+            text = base64.b64encode(body).decode()
+        return _head(side, content_type) + _encode(text) + _TAILS[encoding]
 
     def _names(self, side: Side) -> tuple[str, ...]:
         return self._config.input_columns if side == "input" else self._config.output_columns
@@ -166,12 +167,12 @@ class Transcriber:
     def _probability(self, asked: _Payload | None, answered: _Payload | None) -> float:
         def cells(field: Field) -> Iterable[str | None]:
             payload = asked if field.side == "input" else answered
-            if payload is None or payload.text is None:
+            if payload is None or payload[2] is None:
                 return ()
             try:
-                if payload.encoding == "CSV":
-                    return list(read_csv_field(payload.text, field, self._names(field.side)))
-                return list(read_json_field(payload.text, field))
+                if payload[1] == "CSV":
+                    return list(read_csv_field(payload[2], field, self._names(field.side)))
+                return list(read_json_field(payload[2], field))
             except UnknownFieldError:
                 return ()
 
@@ -208,11 +209,12 @@ def _head(side: Side, content_type: str) -> bytes:
     return b'"%b":{%b"mode":"%b","data":' % (name.encode(), observed, mode.encode())
 
 
-def _read_as(encodings: Mapping[str, str], content_type: str) -> tuple[str, str]:
-    """The encoding and the character set of a payload by its Content-Type; parameters do not decide the encoding."""
+def _read_as(encodings: Mapping[str, str], content_type: str) -> tuple[str, str | None]:
+    """The encoding of a payload by its Content-Type, without parameters, and its character set if it is text."""
     found = _CHARSET.search(content_type)
     charset = found[1].lower() if found and found[1].lower() in _CHARSETS else "utf-8"
-    return encodings.get(content_type.partition(";")[0].strip().lower(), "BASE64"), charset
+    encoding = encodings.get(content_type.partition(";")[0].strip().lower())
+    return ("BASE64", None) if encoding is None else (encoding, charset)
 
 
 def _unpacked(body: bytes, coding: str, most: int) -> bytes | None:

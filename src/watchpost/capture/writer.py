@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random  # noqa: TID251  see CaptureWriter: an argument with a default, here at the serving process' edge
 from weakref import WeakSet
 
-from watchpost.capture.collector import Collector
+from watchpost.capture.collector import Collector, Queued
 from watchpost.capture.config import CaptureConfig, check_name
 from watchpost.capture.counters import Counters
 from watchpost.capture.destinations import Destination, destination_of
@@ -19,12 +19,9 @@ from watchpost.capture.record import CapturedCall, kept
 from watchpost.capture.states import state_folder
 
 _POLL_SECONDS = 0.1
-# A slice is some 0.3 ms of work. Between slices the thread sleeps, so that a request never waits longer than that for
+# A slice is some 0.5 ms of work. Between slices the thread sleeps, so that a request never waits longer than that for
 # the interpreter's lock; without a sleep it would wait for the 5 ms after which Python makes threads take turns.
-_SLICE, _BREATH_SECONDS = 64, 0.0005
-
-Queued = tuple[CapturedCall, float, int]
-"""A call, its instant (seconds since 1970) and its event's 128 random bits."""
+_SLICE, _BREATH_SECONDS = 256, 0.0005
 
 
 class CaptureWriter:
@@ -95,8 +92,10 @@ class CaptureWriter:
     def begin(self, inference_id: str | None = None) -> Exchange | None:
         """A call that begins now, to gather its bodies in; None if it is not to be captured. Never raises."""
         try:
-            event = self.admit(inference_id)
-            return None if event is None else Exchange(self, event, self._clock(), inference_id)
+            event = None
+            if self._most < 1 and (event := self.admit(inference_id)) is None:
+                return None
+            return Exchange(self, event, self._clock(), inference_id)
         except Exception:  # noqa: BLE001  the request must never feel a fault of ours; it is counted
             self.count_fault()
             return None
@@ -104,14 +103,11 @@ class CaptureWriter:
     def submit(self, call: CapturedCall) -> None:
         """Hand a call over. Never blocks, never raises; a full queue drops the call and counts it."""
         try:
-            event = call.event
-            if event is None:
-                event = self.admit(call.inference_id)
-                if event is None:
-                    return
-            at = call.at
+            event, at = call.event, call.at
+            if event is None and self._most < 1 and (event := self.admit(call.inference_id)) is None:
+                return
             size = len(call.input or b"") + len(call.output or b"")
-            item = (call, self._clock() if at is None else at, event)
+            item = (call, self._clock() if at is None else at, event, size)
             with self._lock:
                 waiting = self._queued_bytes + size
                 if self._closed or len(self._queue) >= self._most_records or waiting > self._most_bytes:
@@ -233,8 +229,8 @@ class CaptureWriter:
         """Empty the queue as it stands, write what is due, note how far it came."""
         collector.note(self._handed_over)
         for _ in range(-(-len(self._queue) // _SLICE)):
-            for call, at, event in self._taken():
-                collector.collect(call, at, event, self._clock())
+            now = self._clock()
+            collector.collect(self._taken(), now)
             if not everything:
                 time.sleep(_BREATH_SECONDS)
         collector.write_due(self._clock(), everything=everything)
@@ -243,7 +239,7 @@ class CaptureWriter:
     def _taken(self) -> list[Queued]:
         with self._lock:
             taken = [self._queue.popleft() for _ in range(min(_SLICE, len(self._queue)))]
-            self._queued_bytes -= sum(len(call.input or b"") + len(call.output or b"") for call, _, _ in taken)
+            self._queued_bytes -= sum([item[3] for item in taken])
             return taken
 
     def _after_fork(self) -> None:

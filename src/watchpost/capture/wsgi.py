@@ -52,7 +52,7 @@ class WSGICapture:
             kind = _SizedAnswer if isinstance(body, Sized) else _Answer
             return kind(body, exchange, question, environ)
         except BaseException:
-            exchange.finish()
+            exchange.ended()
             raise
 
 
@@ -119,6 +119,7 @@ class _Answer:
         self._body, self._pieces, self._exchange, self._question = body, iter(body), exchange, question
         length = environ.get("CONTENT_LENGTH") or ""
         self._length = int(length) if length.isdecimal() else None
+        self._whole = False
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -127,7 +128,7 @@ class _Answer:
         try:
             piece = next(self._pieces)
         except StopIteration:
-            self._exchange.answered = True
+            self._whole = True
             raise
         self._exchange.add_answer(piece)
         return piece
@@ -142,7 +143,9 @@ class _Answer:
             exchange = self._exchange
             read = exchange.asked_bytes == self._length if self._length is not None else self._question.ended
             exchange.asked = read or (self._length is None and not exchange.asked_bytes)
-            exchange.finish()
+            if self._whole:
+                exchange.answered()
+            exchange.ended()
 
 
 class _SizedAnswer(_Answer):

@@ -150,6 +150,8 @@ def main() -> None:
     os.environ.update(given)  # noqa: TID251  the model's own variables, which reached this process as an argument
     model = RUNNERS.load(order.job.runner).load(order.job, Path(order.data) if order.data else None)
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
+        # Connections inherit it; without it an answer's body may wait 40 ms for the acknowledgement of its head.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         config = uvicorn.Config(
             Application(model, order),
             log_level="warning",

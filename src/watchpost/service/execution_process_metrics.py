@@ -1,5 +1,6 @@
 """The metrics of a run, as the lines a container leaves for the platform to ship (contract 5, 6.8, 7.5, 8.4)."""
 
+import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -71,7 +72,8 @@ def figures(report: Report, output: Path) -> Iterator[Line]:
     """The figures of a model: quality by name; bias and attributions from the analysis.json just written."""
     analysis = output / "analysis.json"
     if analysis.is_file():
-        document = msgspec.json.decode(analysis.read_bytes().replace(b"Infinity", b'"Infinity"'), type=_Analysis)
+        # The original writes bare infinities, of either sign, which are no JSON but which Python's reader takes.
+        document = msgspec.convert(json.loads(analysis.read_text(encoding="utf-8")), _Analysis)
         yield from _bias("Pre-training", document.pre_training_bias_metrics)
         yield from _bias("Post-Training", document.post_training_bias_metrics)
         yield from _attributions(document.explanations)

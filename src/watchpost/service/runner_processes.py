@@ -39,7 +39,7 @@ _INHERITED = (
     "TMPDIR",
     "TZ",
 )
-_PING_TIMEOUT, _MOST_MISSED = 2.0, 3
+_PING_PART, _MOST_MISSED = 0.4, 3
 _FIRST_PAUSE, _LONGEST_PAUSE, _STEADY_SECONDS = 0.5, 60.0, 60.0
 _END_SECONDS = 5.0
 # Longer than any pause of a worker's own connections: its server keeps them a day.
@@ -52,7 +52,8 @@ class Spawn:
     """How processes of one variant are started.
 
     Args: fetch: the file or folder that a location of model data means; raises whatever keeps it from being had.
-    log: takes lines a process printed: (instance, lines). folder: where they run. ping_seconds: between health checks.
+    log: takes lines a process printed: (instance, lines). folder: where they run. ping_seconds: between health checks;
+    an answer may take two fifths of that.
     """
 
     job: Job
@@ -187,7 +188,9 @@ class RunnerProcess:
         missed = 0
         while not ended.wait(self._spawn.ping_seconds):
             try:
-                missed = 0 if connections.get("/ping", _PING_TIMEOUT).status == 200 else missed + 1
+                missed = (
+                    0 if connections.get("/ping", self._spawn.ping_seconds * _PING_PART).status == 200 else missed + 1
+                )
             except Unreachable:
                 missed += 1
             if missed >= _MOST_MISSED:

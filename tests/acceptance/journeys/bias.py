@@ -120,6 +120,7 @@ while True:
         break
     time.sleep(5)
 latest = executions[-1].describe()
+assert latest["ProcessingJobStatus"] == "Completed", latest
 violations = monitor.latest_monitoring_constraint_violations()
 
 print(

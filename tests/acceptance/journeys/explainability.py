@@ -11,7 +11,6 @@ from sagemaker.model import Model
 from sagemaker.model_monitor import (
     CronExpressionGenerator,
     DataCaptureConfig,
-    EndpointInput,
     ExplainabilityAnalysisConfig,
     ModelExplainabilityMonitor,
 )

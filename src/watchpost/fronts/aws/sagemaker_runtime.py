@@ -27,7 +27,7 @@ def invoke_endpoint(server: "Server", call: Call) -> Mapping[str, Any]:
         if asked.get(name):
             raise Refused("ValidationError", f"{name}: this server has no {what}.")
     question = Question(
-        asked["Body"], asked.get("ContentType", ""), asked.get("Accept", ""), asked.get("CustomAttributes", "")
+        asked.get("Body", b""), asked.get("ContentType", ""), asked.get("Accept", ""), asked.get("CustomAttributes", "")
     )
     invocation = Invocation(
         asked["EndpointName"], question, asked.get("TargetVariant", ""), asked.get("InferenceId", "")
