@@ -16,11 +16,11 @@ from benchmarks.prometheus_rules import seconds_of_a_cycle
 from watchpost.alarms.evaluation import evaluate
 from watchpost.alarms.records import AlarmState, MetricAlarm
 from watchpost.metrics.identity import Datum, Metric, MetricStat
-from watchpost.service.alarm_documents import METRIC_ALARM, STATE
-from watchpost.service.alarms import Alarms
+from watchpost.service.alarms.alarms import Alarms
+from watchpost.service.alarms.documents import METRIC_ALARM, STATE
 from watchpost.service.clock import ManualClock
 from watchpost.service.configuration import Configuration
-from watchpost.service.metrics import Metrics
+from watchpost.service.metrics.metrics import Metrics
 from watchpost.stores.open import open_store
 from watchpost.stores.store import Transaction
 

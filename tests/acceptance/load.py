@@ -14,7 +14,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from watchpost.service.dead_letters import dead_letters
-from watchpost.service.topic_documents import DELIVERY
+from watchpost.service.topics.documents import DELIVERY
 from watchpost.stores.open import open_store
 from watchpost.stores.sql.chain import verify
 

@@ -13,11 +13,11 @@ import pytest
 from watchpost.errors import Refused
 from watchpost.events.envelope import Event
 from watchpost.metrics.identity import Datum, Metric
-from watchpost.service.alarm_reading import Described
-from watchpost.service.alarms import Alarms
+from watchpost.service.alarms.alarms import Alarms
+from watchpost.service.alarms.reading import Described
 from watchpost.service.clock import ManualClock
 from watchpost.service.configuration import Configuration
-from watchpost.service.metrics import Metrics
+from watchpost.service.metrics.metrics import Metrics
 from watchpost.stores.sql.alarm_history import HistoryFilter, HistoryItem
 from watchpost.stores.store import Recorded, Store, Transaction
 

@@ -8,7 +8,7 @@ import pytest
 
 from watchpost.errors import Refused
 from watchpost.metrics.identity import Datum, Metric
-from watchpost.service.alarm_reading import MetricQuestion
+from watchpost.service.alarms.reading import MetricQuestion
 from watchpost.service.clock import ManualClock
 from watchpost.stores.open import open_store
 from watchpost.stores.sql.alarm_history import HistoryFilter

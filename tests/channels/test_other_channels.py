@@ -24,7 +24,7 @@ from watchpost.channels import (
     read_toml,
 )
 from watchpost.errors import Misconfigured, Refused
-from watchpost.service.channel_settings import read_settings, smtp_of
+from watchpost.service.topics.channel_settings import read_settings, smtp_of
 
 PARCEL = Parcel("1", datetime(2026, 7, 1, 12, tzinfo=UTC), "command", "note", None, "Ages drift; $(rm)")
 

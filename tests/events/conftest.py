@@ -14,7 +14,7 @@ from watchpost.events.rules import Rule, Target
 from watchpost.service.clock import ManualClock
 from watchpost.service.configuration import Configuration
 from watchpost.service.dead_letters import DeadLetter, dead_letters
-from watchpost.service.events import Events, Submission
+from watchpost.service.events.events import Events, Submission
 from watchpost.service.worker import Worker
 from watchpost.stores.store import Store, Transaction
 from watchpost.windows import EPOCH

@@ -13,8 +13,8 @@ from watchpost.events.destinations import Connection, Destination
 from watchpost.events.envelope import Event
 from watchpost.events.inputs import Transformer
 from watchpost.events.rules import HttpParameters, RetryPolicy, Target
-from watchpost.service.event_documents import RULE
-from watchpost.service.events import Submission
+from watchpost.service.events.documents import RULE
+from watchpost.service.events.events import Submission
 from watchpost.windows import EPOCH
 
 if TYPE_CHECKING:

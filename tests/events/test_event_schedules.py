@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from watchpost.events.rules import Target
-from watchpost.service.event_documents import RULE
+from watchpost.service.events.documents import RULE
 
 if TYPE_CHECKING:
     from conftest import Bus

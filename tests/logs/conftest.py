@@ -11,7 +11,7 @@ import pytest
 from watchpost.metrics.identity import Datum
 from watchpost.service.clock import ManualClock
 from watchpost.service.configuration import Configuration
-from watchpost.service.logs import Logs
+from watchpost.service.logs.logs import Logs
 from watchpost.stores.store import Store, Transaction
 
 STRANGER = "arn:aws:sns:us-east-1:000000000000:stranger"

@@ -428,7 +428,7 @@ def test_a_group_has_at_most_two_subscriptions(logs, group, now):
 
 def test_the_same_on_postgresql(postgresql_url, sinks, clock, now, ms, tmp_path):
     from watchpost.service.configuration import Configuration
-    from watchpost.service.logs import Logs
+    from watchpost.service.logs.logs import Logs
 
     store = open_store(postgresql_url)
     try:

@@ -13,11 +13,11 @@ from watchpost.fronts.aws.cloudwatch import plugin
 from watchpost.fronts.aws.operation import Call
 from watchpost.metrics.identity import Datum, Metric, MetricStat
 from watchpost.metrics.plan import Query
-from watchpost.service.anomaly_detectors import AnomalyDetectors
 from watchpost.service.clock import ManualClock
 from watchpost.service.configuration import Configuration
-from watchpost.service.metric_queries import MetricQueries
-from watchpost.service.metrics import Metrics
+from watchpost.service.metrics.anomaly_detectors import AnomalyDetectors
+from watchpost.service.metrics.metrics import Metrics
+from watchpost.service.metrics.queries import MetricQueries
 from watchpost.stores.store import Store
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)

@@ -13,7 +13,7 @@ from watchpost.errors import Refused
 from watchpost.metrics.dashboard_body import check_body
 from watchpost.service.clock import ManualClock
 from watchpost.service.configuration import Configuration
-from watchpost.service.dashboards import Dashboards
+from watchpost.service.metrics.dashboards import Dashboards
 from watchpost.stores.store import Store
 
 

@@ -11,7 +11,7 @@ from watchpost.fronts.aws.cloudwatch import plugin
 from watchpost.fronts.aws.operation import Call
 from watchpost.metrics.periods import aligned_start, valid_period, visible_from
 from watchpost.service.clock import ManualClock
-from watchpost.service.metrics import Metrics
+from watchpost.service.metrics.metrics import Metrics
 from watchpost.service.self_metrics import SelfMetrics
 from watchpost.stores.store import Store
 

@@ -18,7 +18,7 @@ from watchpost.errors import Refused
 from watchpost.service.clock import ManualClock
 from watchpost.service.configuration import Configuration
 from watchpost.service.dead_letters import dead_letters
-from watchpost.service.topics import Publication, Topics
+from watchpost.service.topics.topics import Publication, Topics
 from watchpost.service.worker import Worker
 from watchpost.stores.store import Store
 

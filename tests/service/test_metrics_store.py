@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from watchpost.metrics.identity import Datum, Metric, MetricStat, Points
 from watchpost.service.clock import ManualClock
-from watchpost.service.metrics import Metrics
+from watchpost.service.metrics.metrics import Metrics
 from watchpost.stores.open import open_store
 from watchpost.stores.store import Store, Transaction
 

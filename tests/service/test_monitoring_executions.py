@@ -13,7 +13,7 @@ import pytest
 from watchpost import Settings, suggest_baseline
 from watchpost.runners import Upstream
 from watchpost.service.clock import ManualClock
-from watchpost.service.monitoring_documents import Members, MonitoringType
+from watchpost.service.monitoring.documents import Members, MonitoringType
 from watchpost.stores.store import Store
 
 from .monitored import (

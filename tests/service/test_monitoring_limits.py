@@ -13,9 +13,9 @@ import pytest
 from botocore.client import BaseClient
 
 from watchpost.service.clock import ManualClock
-from watchpost.service.execution_process_spec import Spec, local, read_spec, write_spec
-from watchpost.service.processing_images import Command, read_settings, repository
-from watchpost.service.processing_runs import Ended, Runs
+from watchpost.service.execution.spec import Spec, local, read_spec, write_spec
+from watchpost.service.monitoring.processing_images import Command, read_settings, repository
+from watchpost.service.monitoring.processing_runs import Ended, Runs
 from watchpost.stores.store import Store
 
 from .monitored import HOUR, ROLE, World, baseline_job, capture_line, captured, definition, timetable

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from watchpost.service.clock import ManualClock
-from watchpost.service.monitoring_documents import Members
-from watchpost.service.processing_execution import Finished, Task
-from watchpost.service.processing_runs import Asked
+from watchpost.service.monitoring.documents import Members
+from watchpost.service.monitoring.processing_execution import Finished, Task
+from watchpost.service.monitoring.processing_runs import Asked
 from watchpost.stores.objects.objects import Objects
 from watchpost.stores.open import open_store
 

@@ -23,9 +23,9 @@ from watchpost.errors import Refused
 from watchpost.service.clock import ManualClock, SystemClock
 from watchpost.service.configuration import Configuration
 from watchpost.service.dead_letters import dead_letters, redrive
-from watchpost.service.signing import Signer
-from watchpost.service.topic_documents import ACCEPTED, ACCEPTED_ORDER
-from watchpost.service.topics import Publication, Published, Topics
+from watchpost.service.topics.documents import ACCEPTED, ACCEPTED_ORDER
+from watchpost.service.topics.signing import Signer
+from watchpost.service.topics.topics import Publication, Published, Topics
 from watchpost.service.worker import Worker
 from watchpost.stores.store import Store
 

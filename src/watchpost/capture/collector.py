@@ -13,7 +13,6 @@ from watchpost.capture.predecessors import Marker
 from watchpost.capture.record import CapturedCall, Transcriber, event_id
 from watchpost.capture.spool import Spool
 
-
 Queued = tuple[CapturedCall, float, int | None, int]
 """A call, its instant (seconds since 1970), its event's 128 random bits if they are drawn, and its bytes."""
 

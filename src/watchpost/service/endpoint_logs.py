@@ -7,7 +7,7 @@ import structlog
 
 from watchpost.errors import Refused, ServerError
 from watchpost.service.clock import Clock
-from watchpost.service.event_documents import PutLogEvents
+from watchpost.service.events.documents import PutLogEvents
 
 _log = structlog.get_logger(__name__)
 _MOST_LINES, _LINES_AT_ONCE = 10_000, 1000

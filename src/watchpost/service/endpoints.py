@@ -7,7 +7,7 @@ from threading import Event
 
 from watchpost.errors import Refused
 from watchpost.runners import Settings
-from watchpost.service.alarms import Alarms
+from watchpost.service.alarms.alarms import Alarms
 from watchpost.service.clock import Clock
 from watchpost.service.configuration import Configuration
 from watchpost.service.endpoint_changes import EndpointChanges
@@ -19,7 +19,7 @@ from watchpost.service.endpoint_metrics import EndpointMetrics, Put
 from watchpost.service.endpoint_model_data import ModelData
 from watchpost.service.endpoint_models import EndpointConfigs, Models
 from watchpost.service.endpoint_news import EndpointNews, PublishesEvents
-from watchpost.service.event_documents import PutLogEvents
+from watchpost.service.events.documents import PutLogEvents
 from watchpost.service.gateway import Gateway, Invocation, Invoked
 from watchpost.service.gateway_capture import CaptureWriters
 from watchpost.service.gateway_figures import Figures

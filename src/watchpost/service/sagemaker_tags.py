@@ -15,7 +15,7 @@ from watchpost.service.clock import Clock
 from watchpost.service.configuration import Configuration
 from watchpost.service.endpoint_documents import ENDPOINT, ENDPOINT_CONFIG, MODEL
 from watchpost.service.model_registry_documents import MODEL_PACKAGE, MODEL_PACKAGE_GROUP, package_key
-from watchpost.service.monitoring_documents import (
+from watchpost.service.monitoring.documents import (
     JOB_DEFINITION,
     MONITORING_TYPES,
     PROCESSING_JOB,

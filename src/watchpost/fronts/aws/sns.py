@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from watchpost.errors import Refused
 from watchpost.fronts.aws.operation import AwsService, Call
-from watchpost.service.topic_documents import the_topic
-from watchpost.service.topics import Publication
+from watchpost.service.topics.documents import the_topic
+from watchpost.service.topics.topics import Publication
 from watchpost.topics.limits import BATCH_ID, MESSAGE_BYTES, check_attribute, invalid, message_attribute, message_bytes
 
 if TYPE_CHECKING:
     from watchpost.service.server import Server
-    from watchpost.service.subscriptions import Listed
-    from watchpost.service.topics import Published
+    from watchpost.service.topics.subscriptions import Listed
+    from watchpost.service.topics.topics import Published
     from watchpost.stores.store import Transaction
 
 Answer = Mapping[str, Any]

@@ -1,7 +1,7 @@
 """Tables of reported data: the names of series, the log of what came in lately, and chunks of history.
 
 What they hold is bytes made by `watchpost.metrics.packing`; why there is a log and how it becomes chunks is told in
-`watchpost.service.metric_folding`.
+`watchpost.service.metrics.folding`.
 """
 
 import hashlib

@@ -11,7 +11,7 @@ from watchpost.alarms.state_changes import suppression_reason
 from watchpost.errors import Refused
 from watchpost.fronts.aws.operation import Call
 from watchpost.metrics.identity import MetricStat
-from watchpost.service.alarm_reading import Described
+from watchpost.service.alarms.reading import Described
 
 Members = dict[str, Any]
 T = TypeVar("T")

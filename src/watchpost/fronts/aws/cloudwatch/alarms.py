@@ -17,7 +17,7 @@ from watchpost.fronts.aws.cloudwatch.alarm_members import (
 )
 from watchpost.fronts.aws.operation import Call, Operation
 from watchpost.metrics.identity import Metric
-from watchpost.service.alarm_reading import AlarmFilter, MetricQuestion
+from watchpost.service.alarms.reading import AlarmFilter, MetricQuestion
 from watchpost.stores.sql.alarm_history import HistoryFilter
 
 if TYPE_CHECKING:

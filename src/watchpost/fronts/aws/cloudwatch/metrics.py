@@ -14,7 +14,7 @@ from watchpost.fronts.aws.operation import Call, Decoder, Operation
 from watchpost.metrics import checks
 from watchpost.metrics.identity import Metric
 from watchpost.metrics.periods import HOUR, LISTED, aligned_start, valid_period, visible_from
-from watchpost.service.metrics import Column
+from watchpost.service.metrics.metrics import Column
 
 if TYPE_CHECKING:
     from watchpost.service.server import Server

@@ -12,8 +12,8 @@ from watchpost.metrics.identity import Metric, MetricStat
 from watchpost.metrics.labels import parse_offset
 from watchpost.metrics.pages import MOST_DATAPOINTS, Part, Place, fingerprint, read_token, write_token
 from watchpost.metrics.plan import Query
-from watchpost.service.anomaly_detectors import MOST_EXCLUDED, Described, Detector
-from watchpost.service.metric_queries import DataRequest
+from watchpost.service.metrics.anomaly_detectors import MOST_EXCLUDED, Described, Detector
+from watchpost.service.metrics.queries import DataRequest
 
 if TYPE_CHECKING:
     from watchpost.service.server import Server

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from watchpost.alarms.requests import tags as requested_tags
 from watchpost.fronts.aws.cloudwatch.alarm_members import Members, actor
 from watchpost.fronts.aws.operation import Call, Operation
-from watchpost.service.alarm_tags import AlarmTags
-from watchpost.service.dashboards import Dashboards
+from watchpost.service.alarms.tags import AlarmTags
+from watchpost.service.metrics.dashboards import Dashboards
 
 if TYPE_CHECKING:
     from watchpost.service.server import Server

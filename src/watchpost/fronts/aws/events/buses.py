@@ -10,7 +10,7 @@ from watchpost.events.pattern import compile_pattern
 from watchpost.events.rules import Bus, bus_name
 from watchpost.fronts.aws.events.paging import page
 from watchpost.fronts.aws.operation import Call, Operation
-from watchpost.service.events import Submission
+from watchpost.service.events.events import Submission
 from watchpost.windows import EPOCH
 
 if TYPE_CHECKING:

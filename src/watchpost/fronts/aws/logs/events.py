@@ -8,7 +8,7 @@ from watchpost.fronts.aws.logs.groups import named_group
 from watchpost.fronts.aws.operation import Call, Operation
 from watchpost.logs.filter_pattern import compile_pattern
 from watchpost.logs.records import Rejected
-from watchpost.service.log_groups import milliseconds
+from watchpost.service.logs.groups import milliseconds
 from watchpost.service.server import Server
 
 Answer = Mapping[str, Any]

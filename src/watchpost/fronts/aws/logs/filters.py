@@ -8,7 +8,7 @@ from watchpost.fronts.aws.logs.groups import actor
 from watchpost.fronts.aws.operation import Call, Operation
 from watchpost.logs.metric_filter import MetricFilter, Transformation
 from watchpost.logs.records import SubscriptionFilter
-from watchpost.service.log_groups import milliseconds
+from watchpost.service.logs.groups import milliseconds
 from watchpost.service.server import Server
 
 Answer = Mapping[str, Any]

@@ -10,7 +10,7 @@ from watchpost.errors import Refused
 from watchpost.fronts.aws.operation import Call, Operation
 from watchpost.logs.records import LogGroup, LogStream
 from watchpost.service.configuration import Configuration
-from watchpost.service.log_documents import group_arn, group_name, stream_arn
+from watchpost.service.logs.documents import group_arn, group_name, stream_arn
 from watchpost.service.server import Server
 from watchpost.stores.sql.log_events import Summary
 

@@ -8,9 +8,9 @@ from watchpost.fronts.aws.logs.groups import actor, named_group
 from watchpost.fronts.aws.operation import Call, Operation
 from watchpost.logs.records import QueryDefinition
 from watchpost.logs.tokens import page_token, read_token
-from watchpost.service.log_documents import group_name
-from watchpost.service.log_groups import milliseconds
-from watchpost.service.log_queries import QueryRecord
+from watchpost.service.logs.documents import group_name
+from watchpost.service.logs.groups import milliseconds
+from watchpost.service.logs.queries import QueryRecord
 from watchpost.service.server import Server
 
 Answer = Mapping[str, Any]

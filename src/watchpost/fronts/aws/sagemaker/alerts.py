@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from watchpost.fronts.aws.operation import Call, Operation
 from watchpost.fronts.aws.sagemaker.listings import during, is_asked, page, stamp
-from watchpost.service.monitoring_documents import AlertChange
+from watchpost.service.monitoring.documents import AlertChange
 
 if TYPE_CHECKING:
     from watchpost.service.server import Server

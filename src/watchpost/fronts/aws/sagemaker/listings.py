@@ -52,7 +52,6 @@ def is_asked(asked: Mapping[str, Any], **given: object) -> bool:
 
 def _read(token: str) -> Key:
     try:
-        first, second = msgspec.json.decode(urlsafe_b64decode(token), type=tuple[str, str])
-        return first, second
+        return msgspec.json.decode(urlsafe_b64decode(token), type=tuple[str, str])
     except (ValueError, msgspec.MsgspecError):
         raise Refused("ValidationException", "NextToken is not valid.") from None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from watchpost.fronts.aws.operation import Call, Operation
 from watchpost.fronts.aws.sagemaker.listings import during, is_asked, page, stamp
-from watchpost.service.monitoring_documents import (
+from watchpost.service.monitoring.documents import (
     MONITORING_TYPES,
     JobDefinition,
     MonitoringExecution,
@@ -14,8 +14,8 @@ from watchpost.service.monitoring_documents import (
     MonitoringType,
     arn,
 )
-from watchpost.service.monitoring_job import job_of
-from watchpost.service.monitoring_news import described_execution, described_schedule
+from watchpost.service.monitoring.job import job_of
+from watchpost.service.monitoring.news import described_execution, described_schedule
 from watchpost.service.sagemaker_tags import check_tags
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""Alarms: what changes them, what evaluates them on time, and what a transition causes."""

@@ -1,0 +1,1 @@
+"""Events: buses, rules, schedules and what their targets are given."""

@@ -1,0 +1,1 @@
+"""Logs: taken in with their metrics, read, filtered and queried."""

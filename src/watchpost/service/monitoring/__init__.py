@@ -1,0 +1,1 @@
+"""Monitoring: schedules, executions and processing jobs, each run exactly once."""

@@ -1,0 +1,1 @@
+"""Topics: subscriptions, and the delivery of what is published to people and machines."""
