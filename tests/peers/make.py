@@ -1,7 +1,7 @@
 """Make the environment of a peer that cannot live in ours: `python tests/peers/make.py sagemaker` prints its Python.
 
-What is in it stands in `NAME.txt` beside this file, every package pinned. Pins are made anew by
-`uv pip compile --universal --python-version 3.11 --no-header --no-annotate -` from the first package's line.
+What is in it stands in `NAME.txt` beside this file, every package pinned. To pin anew:
+`echo 'sagemaker==2.257.*' | uv pip compile - --universal --python-version 3.11 --no-header --no-annotate`.
 
 The environment lies in the user's cache under the digest of its pins, so that it is made once for all checkouts and
 again when they change. WATCHPOST_PEER_NAME names a Python to be used instead. Exit code 3: it cannot be made; why is on

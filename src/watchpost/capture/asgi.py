@@ -15,7 +15,8 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _INFERENCE_ID = INFERENCE_ID_HEADER.encode()
 _CUSTOM_ATTRIBUTES = CUSTOM_ATTRIBUTES_HEADER.encode()
-_WANTED = frozenset({b"content-type", b"content-encoding", _INFERENCE_ID, _CUSTOM_ATTRIBUTES})
+_RARE = frozenset({b"content-encoding", _INFERENCE_ID, _CUSTOM_ATTRIBUTES})
+_LOWER = ord("a")
 
 
 class ASGICapture:
@@ -82,19 +83,25 @@ class ASGICapture:
 
 def _begun(writer: CaptureWriter, headers: Iterable[tuple[bytes, bytes]]) -> Exchange | None:
     """What to gather of a request; None if sampling leaves it out."""
-    named = {name: value for name, value in headers if name in _WANTED}
-    inference_id = named.get(_INFERENCE_ID)
-    exchange = writer.begin(inference_id.decode("latin-1") if inference_id else None)
-    if exchange is None:
-        return None
-    for name, value in named.items():
+    content_type = coding = inference_id = b""
+    attributes: tuple[str, ...] = ()
+    for name, value in headers:
         if name == b"content-type":
-            exchange.input_type = value.decode("latin-1")
-        elif name == b"content-encoding":
-            exchange.input_coding = value.decode("latin-1")
-        elif name == _CUSTOM_ATTRIBUTES:
-            given = [value.decode("latin-1") for name, value in headers if name == _CUSTOM_ATTRIBUTES]
-            exchange.custom_attributes = tuple(given)
+            content_type = value
+        elif name in _RARE:
+            if name == _INFERENCE_ID:
+                inference_id = value
+            elif name == b"content-encoding":
+                coding = value
+            else:
+                attributes = (*attributes, value.decode("latin-1"))
+    exchange = writer.begin(inference_id.decode("latin-1") if inference_id else None)
+    if exchange is not None:
+        exchange.input_type = content_type.decode("latin-1")
+        if coding:
+            exchange.input_coding = coding.decode("latin-1")
+        if attributes:
+            exchange.custom_attributes = attributes
     return exchange
 
 
@@ -106,11 +113,10 @@ def _note_start(exchange: Exchange, message: Message) -> None:
         message["headers"] = headers = list(headers)
     for name, value in headers:
         # Frameworks write lower case, as the specification asks; not every app by hand does.
-        match name if name in _WANTED else bytes(name).lower():
-            case b"content-type":
-                exchange.output_type = value.decode("latin-1")
-            case b"content-encoding":
-                exchange.output_coding = value.decode("latin-1")
+        if name == b"content-type" or (name[0] < _LOWER and name.lower() == b"content-type"):
+            exchange.output_type = value.decode("latin-1")
+        elif name.lower() == b"content-encoding":
+            exchange.output_coding = value.decode("latin-1")
 
 
 class _Lifespan:

@@ -22,12 +22,13 @@ aws sagemaker create-processing-job --processing-job-name flats-baseline --role-
     --processing-inputs "[{\"InputName\": \"baseline_dataset_input\", \"S3Input\": {\"S3Uri\": \"s3://$bucket/train\", \"LocalPath\": \"/opt/ml/processing/input/baseline_dataset_input\", \"S3DataType\": \"S3Prefix\", \"S3InputMode\": \"File\"}}]" \
     --processing-output-config "{\"Outputs\": [{\"OutputName\": \"monitoring_output\", \"S3Output\": {\"S3Uri\": \"s3://$bucket/baseline\", \"LocalPath\": \"/opt/ml/processing/output\", \"S3UploadMode\": \"EndOfJob\"}}]}" \
     --environment '{"dataset_format": "{\"csv\": {\"header\": true}}", "dataset_source": "/opt/ml/processing/input/baseline_dataset_input", "output_path": "/opt/ml/processing/output", "publish_cloudwatch_metrics": "Disabled"}' >/dev/null
-aws sagemaker wait endpoint-in-service --endpoint-name flats
+until aws sagemaker describe-endpoint --endpoint-name flats --query EndpointStatus | grep -q InService; do sleep 0.2; done
 folder=$(mktemp -d)
 printf '3,101.5,1' >"$folder/flat.csv"
 aws sagemaker-runtime invoke-endpoint --endpoint-name flats --content-type text/csv --body "fileb://$folder/flat.csv" \
     "$folder/price.csv" --query InvokedProductionVariant --output text
-aws sagemaker wait processing-job-completed-or-stopped --processing-job-name flats-baseline
+until aws sagemaker describe-processing-job --processing-job-name flats-baseline --query ProcessingJobStatus |
+    grep -q Completed; do sleep 0.2; done
 aws s3 ls "s3://$bucket/baseline/" | awk '{print $4}'
 
 aws sagemaker create-data-quality-job-definition --job-definition-name flats --role-arn "$role" \

@@ -91,7 +91,8 @@ def batch_describe_model_package(server: "Server", call: Call) -> Mapping[str, A
         except Refused as refused:
             failed[arn] = {"ErrorCode": refused.fault, "ErrorResponse": refused.message}
         else:
-            found[arn] = {**_summary(package), "InferenceSpecification": _specification(package)}
+            shown = {name: value for name, value in _summary(package).items() if name not in _NOT_IN_BATCHES}
+            found[arn] = {**shown, "InferenceSpecification": _specification(package)}
     return {"ModelPackageSummaries": found, "BatchDescribeModelPackageErrorMap": failed}
 
 
@@ -161,6 +162,8 @@ _SUMMARY = (
     "ModelLifeCycle",
     "ModelPackageRegistrationType",
 )
+
+_NOT_IN_BATCHES = ("ModelPackageName", "ModelLifeCycle")
 
 
 def _summary(package: ModelPackage) -> dict[str, Any]:
