@@ -86,7 +86,8 @@ class Told(uvicorn.Server):
         await super().startup(sockets)
         print(self.servers[0].sockets[0].getsockname()[1], flush=True)
 
-Told(uvicorn.Config(app, port=0, log_level="critical", access_log=False, http="httptools", timeout_keep_alive=3600)).run()
+settings = {"log_level": "critical", "access_log": False, "http": "httptools", "timeout_keep_alive": 3600}
+Told(uvicorn.Config(app, port=0, **settings)).run()
 """
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from watchpost.runners import Container, Job, Reply, plan, read_toml
-from watchpost.service.runner_processes import ProcessFleet, Spawn
+from watchpost.service.endpoints.runner_processes import ProcessFleet, Spawn
 
 MAKE = """
 import sys, warnings

@@ -18,10 +18,10 @@ from watchpost.metrics.identity import Datum
 from watchpost.runners import Container, Question, read_toml
 from watchpost.service.clock import ManualClock
 from watchpost.service.configuration import Configuration
-from watchpost.service.endpoint_changes import Wanted
-from watchpost.service.endpoint_documents import Capture, Publishing, VariantPlan
-from watchpost.service.endpoints import Endpoints
-from watchpost.service.gateway import Invocation, Invoked
+from watchpost.service.endpoints.changes import Wanted
+from watchpost.service.endpoints.documents import Capture, Publishing, VariantPlan
+from watchpost.service.endpoints.endpoints import Endpoints
+from watchpost.service.endpoints.gateway import Invocation, Invoked
 from watchpost.stores.objects.open import open_objects
 from watchpost.stores.store import Store, Transaction
 

@@ -11,8 +11,8 @@ import psutil
 import pytest
 
 from watchpost.runners import Connections, Job, Limits
-from watchpost.service.runner_processes import ProcessFleet, Spawn
-from watchpost.service.runner_usage import UsageMeter
+from watchpost.service.endpoints.runner_processes import ProcessFleet, Spawn
+from watchpost.service.endpoints.runner_usage import UsageMeter
 
 MODEL = """
 import os, time

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from watchpost.errors import Refused
 from watchpost.metrics.identity import Datum
 from watchpost.runners import Upstream
-from watchpost.service.endpoint_documents import Publishing
-from watchpost.service.endpoint_policies import shift_of, termination_wait
-from watchpost.service.gateway_figures import Counted, Figures, Outcome
-from watchpost.service.gateway_routes import LiveVariant, Route, Share
-from watchpost.service.runner_fleets import UpstreamFleet
+from watchpost.service.endpoints.documents import Publishing
+from watchpost.service.endpoints.gateway_figures import Counted, Figures, Outcome
+from watchpost.service.endpoints.gateway_routes import LiveVariant, Route, Share
+from watchpost.service.endpoints.policies import shift_of, termination_wait
+from watchpost.service.endpoints.runner_fleets import UpstreamFleet
 
 NOWHERE = Upstream("http://127.0.0.1:9", ping=None)
 

@@ -11,8 +11,8 @@ from watchpost.errors import Refused
 from watchpost.events.envelope import Event
 from watchpost.service.clock import ManualClock
 from watchpost.service.configuration import Configuration
-from watchpost.service.model_registry import ModelRegistry, PackageChange, described_package
-from watchpost.service.sagemaker_tags import MOST_TAGS, SagemakerTags, check_tags
+from watchpost.service.registry.model_registry import ModelRegistry, PackageChange, described_package
+from watchpost.service.registry.tags import MOST_TAGS, SagemakerTags, check_tags
 from watchpost.stores.open import open_store
 from watchpost.stores.store import Store, Transaction
 

@@ -11,8 +11,8 @@ from watchpost.service.alarms.alarms import Alarms
 from watchpost.service.clock import Clock, SystemClock
 from watchpost.service.configuration import Configuration
 from watchpost.service.credentials import Credentials
-from watchpost.service.endpoint_settings import read_settings
-from watchpost.service.endpoints import Endpoints, states_of
+from watchpost.service.endpoints.endpoints import Endpoints, states_of
+from watchpost.service.endpoints.settings import read_settings
 from watchpost.service.events.events import Events
 from watchpost.service.health import Health, HealthCheck
 from watchpost.service.home import prepared, server_name
@@ -22,13 +22,13 @@ from watchpost.service.metrics.anomaly_detectors import AnomalyDetectors
 from watchpost.service.metrics.dashboards import Dashboards
 from watchpost.service.metrics.metrics import Metrics
 from watchpost.service.metrics.queries import MetricQueries
-from watchpost.service.model_registry import ModelRegistry
 from watchpost.service.monitoring.endpoints import MonitoredEndpoints
 from watchpost.service.monitoring.monitoring import Monitoring
 from watchpost.service.objects import opened_objects
 from watchpost.service.pulse import Pulse
 from watchpost.service.queued_work import Trade, worker
-from watchpost.service.sagemaker_tags import SagemakerTags
+from watchpost.service.registry.model_registry import ModelRegistry
+from watchpost.service.registry.tags import SagemakerTags
 from watchpost.service.self_metrics import SelfMetrics
 from watchpost.service.topics.topics import Topics
 from watchpost.stores.objects.objects import Objects

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from watchpost.errors import Refused
 from watchpost.fronts.aws.operation import AwsService, Call
 from watchpost.runners import Question
-from watchpost.service.gateway import Invocation
+from watchpost.service.endpoints.gateway import Invocation
 
 if TYPE_CHECKING:
     from watchpost.service.server import Server

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from watchpost.errors import Refused
 from watchpost.runners import Container, NoRunner, Plan, Settings, plan, read_toml
-from watchpost.service.endpoint_documents import ENDPOINT, MODEL, Deployment
+from watchpost.service.endpoints.documents import ENDPOINT, MODEL, Deployment
 from watchpost.stores.store import Store, Transaction
 
 RUNNERS_FILE = "runners.toml"

@@ -16,7 +16,7 @@ from watchpost.service.monitoring.documents import (
     not_found,
 )
 from watchpost.service.monitoring.job import job_of
-from watchpost.service.sagemaker_tags import write_tags
+from watchpost.service.registry.tags import write_tags
 from watchpost.stores.store import Entry, Store, Transaction
 
 

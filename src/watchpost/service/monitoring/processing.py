@@ -20,7 +20,7 @@ from watchpost.service.monitoring.documents import (
 from watchpost.service.monitoring.news import MonitoringNews
 from watchpost.service.monitoring.processing_inputs import inputs_of
 from watchpost.service.monitoring.schedules_due import QUEUE, WORK, Work
-from watchpost.service.sagemaker_tags import write_tags
+from watchpost.service.registry.tags import write_tags
 from watchpost.stores.store import Entry, Store, Transaction
 
 

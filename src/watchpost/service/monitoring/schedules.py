@@ -27,7 +27,7 @@ from watchpost.service.monitoring.documents import (
 from watchpost.service.monitoring.job import Job, job_of, times_of
 from watchpost.service.monitoring.jobs import find_definition, the_definition
 from watchpost.service.monitoring.news import MonitoringNews
-from watchpost.service.sagemaker_tags import write_tags
+from watchpost.service.registry.tags import write_tags
 from watchpost.stores.store import Entry, Store, Transaction
 
 _MOMENT, _LATELY = timedelta(microseconds=1), timedelta(days=2)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 from watchpost.errors import Refused
 from watchpost.fronts.aws.operation import Call, Operation
 from watchpost.fronts.aws.sagemaker.listings import during, page, stamp
-from watchpost.service.endpoint_documents import Capture, Publishing, VariantPlan
-from watchpost.service.sagemaker_tags import check_tags
+from watchpost.service.endpoints.documents import Capture, Publishing, VariantPlan
+from watchpost.service.registry.tags import check_tags
 
 if TYPE_CHECKING:
-    from watchpost.service.endpoint_documents import EndpointConfigDocument
+    from watchpost.service.endpoints.documents import EndpointConfigDocument
     from watchpost.service.server import Server
 
 _REFUSED = {

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 from watchpost.fronts.aws.operation import Call, Operation
 from watchpost.fronts.aws.sagemaker import endpoint_configs, models
 from watchpost.fronts.aws.sagemaker.listings import during, is_asked, page, stamp
-from watchpost.service.endpoint_changes import Retained, Wanted
-from watchpost.service.sagemaker_tags import check_tags
+from watchpost.service.endpoints.changes import Retained, Wanted
+from watchpost.service.registry.tags import check_tags
 
 if TYPE_CHECKING:
-    from watchpost.service.endpoint_documents import Capture, Deployment, EndpointDocument, Variant
+    from watchpost.service.endpoints.documents import Capture, Deployment, EndpointDocument, Variant
     from watchpost.service.server import Server
 
 _ALL_PROPERTIES: tuple[Retained, ...] = ("DesiredInstanceCount", "DesiredWeight", "DataCaptureConfig")

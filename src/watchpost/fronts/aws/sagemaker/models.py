@@ -7,10 +7,10 @@ from watchpost.errors import Refused
 from watchpost.fronts.aws.operation import Call, Operation
 from watchpost.fronts.aws.sagemaker.listings import during, page, stamp
 from watchpost.runners import Container
-from watchpost.service.sagemaker_tags import check_tags
+from watchpost.service.registry.tags import check_tags
 
 if TYPE_CHECKING:
-    from watchpost.service.endpoint_documents import ModelDocument
+    from watchpost.service.endpoints.documents import ModelDocument
     from watchpost.service.server import Server
 
 

@@ -16,7 +16,7 @@ from watchpost.service.monitoring.documents import (
 )
 from watchpost.service.monitoring.job import job_of
 from watchpost.service.monitoring.news import described_execution, described_schedule
-from watchpost.service.sagemaker_tags import check_tags
+from watchpost.service.registry.tags import check_tags
 
 if TYPE_CHECKING:
     from watchpost.service.server import Server

@@ -7,7 +7,7 @@ from watchpost.fronts.aws.operation import Call, Operation
 from watchpost.fronts.aws.sagemaker.listings import during, is_asked, page, stamp
 from watchpost.service.monitoring.documents import ProcessingJob, arn
 from watchpost.service.monitoring.news import described_job
-from watchpost.service.sagemaker_tags import check_tags
+from watchpost.service.registry.tags import check_tags
 
 if TYPE_CHECKING:
     from watchpost.service.server import Server

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from watchpost.errors import Refused
 from watchpost.fronts.aws.operation import Call, Operation
 from watchpost.fronts.aws.sagemaker.listings import during, page, stamp
-from watchpost.service.model_registry import PackageChange, described_package
-from watchpost.service.model_registry_documents import ModelPackage, ModelPackageGroup
-from watchpost.service.sagemaker_tags import check_tags
+from watchpost.service.registry.documents import ModelPackage, ModelPackageGroup
+from watchpost.service.registry.model_registry import PackageChange, described_package
+from watchpost.service.registry.tags import check_tags
 
 if TYPE_CHECKING:
     from watchpost.service.server import Server

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from watchpost.errors import Refused
 from watchpost.fronts.aws.operation import Call, Operation
-from watchpost.service.sagemaker_tags import MOST_TAGS, check_tags
+from watchpost.service.registry.tags import MOST_TAGS, check_tags
 
 if TYPE_CHECKING:
     from watchpost.service.server import Server

@@ -8,11 +8,11 @@ from typing import Protocol
 import structlog
 
 from watchpost.runners import NoRunner
-from watchpost.service.endpoint_documents import Capture, Deployment, Variant
-from watchpost.service.endpoint_policies import termination_wait
-from watchpost.service.gateway_figures import Counted
-from watchpost.service.gateway_routes import Captures, LiveVariant
-from watchpost.service.runner_fleets import Fleet, FleetFactory
+from watchpost.service.endpoints.documents import Capture, Deployment, Variant
+from watchpost.service.endpoints.gateway_figures import Counted
+from watchpost.service.endpoints.gateway_routes import Captures, LiveVariant
+from watchpost.service.endpoints.policies import termination_wait
+from watchpost.service.endpoints.runner_fleets import Fleet, FleetFactory
 
 _log = structlog.get_logger(__name__)
 # A request that began just before its fleet was replaced gets its time, and a little more for the answer's way.

@@ -9,8 +9,8 @@ from typing import Protocol
 
 from watchpost.events.envelope import Event
 from watchpost.service.configuration import Configuration
-from watchpost.service.endpoint_documents import Deployment, EndpointConfigDocument, EndpointDocument, ModelDocument
-from watchpost.service.sagemaker_tags import tags_on
+from watchpost.service.endpoints.documents import Deployment, EndpointConfigDocument, EndpointDocument, ModelDocument
+from watchpost.service.registry.tags import tags_on
 from watchpost.stores.store import Entry, Transaction
 
 _SHOWN = {"InService": "IN_SERVICE", "OutOfService": "OUT_OF_SERVICE", "RollingBack": "ROLLING_BACK"}

@@ -13,8 +13,7 @@ from watchpost.documents import Kind
 from watchpost.errors import Refused
 from watchpost.service.clock import Clock
 from watchpost.service.configuration import Configuration
-from watchpost.service.endpoint_documents import ENDPOINT, ENDPOINT_CONFIG, MODEL
-from watchpost.service.model_registry_documents import MODEL_PACKAGE, MODEL_PACKAGE_GROUP, package_key
+from watchpost.service.endpoints.documents import ENDPOINT, ENDPOINT_CONFIG, MODEL
 from watchpost.service.monitoring.documents import (
     JOB_DEFINITION,
     MONITORING_TYPES,
@@ -23,6 +22,7 @@ from watchpost.service.monitoring.documents import (
     definition_arn,
     definition_key,
 )
+from watchpost.service.registry.documents import MODEL_PACKAGE, MODEL_PACKAGE_GROUP, package_key
 from watchpost.stores.store import Entry, Store, Transaction
 
 MOST_TAGS = 50

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from watchpost.metrics.identity import Datum, Metric
-from watchpost.service.endpoint_documents import ONCE_A_MINUTE, Publishing
+from watchpost.service.endpoints.documents import ONCE_A_MINUTE, Publishing
 
 NAMESPACE = "AWS/SageMaker"
 # Beyond so many different latencies in an interval, further ones are rounded to two digits: memory stays bounded.

@@ -12,7 +12,7 @@ from watchpost.errors import Refused
 from watchpost.events.envelope import Event, timestamp
 from watchpost.service.clock import Clock
 from watchpost.service.configuration import Configuration
-from watchpost.service.model_registry_documents import (
+from watchpost.service.registry.documents import (
     MODEL_PACKAGE,
     MODEL_PACKAGE_GROUP,
     TOKEN,
@@ -23,7 +23,7 @@ from watchpost.service.model_registry_documents import (
     Token,
     package_key,
 )
-from watchpost.service.sagemaker_tags import write_tags
+from watchpost.service.registry.tags import write_tags
 from watchpost.stores.store import Entry, Store, Transaction
 
 PACKAGE_CHANGED = "SageMaker Model Package State Change"

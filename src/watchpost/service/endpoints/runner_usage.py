@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from watchpost.service.runner_processes import ProcessFleet, RunnerProcess
+from watchpost.service.endpoints.runner_processes import ProcessFleet, RunnerProcess
 
 _GPU_SECONDS = 5.0
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from watchpost.errors import Refused
 from watchpost.runners import Container, NoRunner, Settings, plan
 from watchpost.service.clock import Clock
-from watchpost.service.endpoint_documents import (
+from watchpost.service.endpoints.documents import (
     ENDPOINT_CONFIG,
     MODEL,
     Capture,
@@ -17,8 +17,8 @@ from watchpost.service.endpoint_documents import (
     the_config,
     the_model,
 )
-from watchpost.service.endpoint_news import EndpointNews
-from watchpost.service.sagemaker_tags import write_tags
+from watchpost.service.endpoints.news import EndpointNews
+from watchpost.service.registry.tags import write_tags
 from watchpost.stores.store import Store, Transaction
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 from watchpost.errors import Refused
 from watchpost.runners import Settings
 from watchpost.service.clock import Clock
-from watchpost.service.endpoint_documents import (
+from watchpost.service.endpoints.documents import (
     ENDPOINT,
     Deployment,
     EndpointDocument,
@@ -22,10 +22,10 @@ from watchpost.service.endpoint_documents import (
     the_endpoint,
     the_model,
 )
-from watchpost.service.endpoint_models import check_instances
-from watchpost.service.endpoint_news import EndpointNews
-from watchpost.service.endpoint_policies import shift_of
-from watchpost.service.sagemaker_tags import write_tags
+from watchpost.service.endpoints.models import check_instances
+from watchpost.service.endpoints.news import EndpointNews
+from watchpost.service.endpoints.policies import shift_of
+from watchpost.service.registry.tags import write_tags
 from watchpost.stores.store import Store, Transaction
 
 Retained = Literal["DesiredInstanceCount", "DesiredWeight", "DataCaptureConfig"]

@@ -9,8 +9,8 @@ from typing import Protocol
 
 from watchpost.errors import Refused
 from watchpost.runners import Answer, Question
-from watchpost.service.gateway_figures import Counted
-from watchpost.service.runner_fleets import Fleet
+from watchpost.service.endpoints.gateway_figures import Counted
+from watchpost.service.endpoints.runner_fleets import Fleet
 
 
 class Captures(Protocol):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from watchpost.service.endpoint_documents import Members, Shift
+from watchpost.service.endpoints.documents import Members, Shift
 
 
 class _Size(msgspec.Struct, frozen=True):

@@ -10,21 +10,21 @@ from watchpost.runners import Settings
 from watchpost.service.alarms.alarms import Alarms
 from watchpost.service.clock import Clock
 from watchpost.service.configuration import Configuration
-from watchpost.service.endpoint_changes import EndpointChanges
-from watchpost.service.endpoint_deployer import EndpointDeployer, InAlarm, no_alarms
-from watchpost.service.endpoint_documents import ENDPOINT, Deployment, EndpointDocument, the_endpoint
-from watchpost.service.endpoint_hosting import Hosting
-from watchpost.service.endpoint_logs import EndpointLogs, log_group
-from watchpost.service.endpoint_metrics import EndpointMetrics, Put
-from watchpost.service.endpoint_model_data import ModelData
-from watchpost.service.endpoint_models import EndpointConfigs, Models
-from watchpost.service.endpoint_news import EndpointNews, PublishesEvents
+from watchpost.service.endpoints.changes import EndpointChanges
+from watchpost.service.endpoints.deployer import EndpointDeployer, InAlarm, no_alarms
+from watchpost.service.endpoints.documents import ENDPOINT, Deployment, EndpointDocument, the_endpoint
+from watchpost.service.endpoints.gateway import Gateway, Invocation, Invoked
+from watchpost.service.endpoints.gateway_capture import CaptureWriters
+from watchpost.service.endpoints.gateway_figures import Figures
+from watchpost.service.endpoints.hosting import Hosting
+from watchpost.service.endpoints.logs import EndpointLogs, log_group
+from watchpost.service.endpoints.metrics import EndpointMetrics, Put
+from watchpost.service.endpoints.model_data import ModelData
+from watchpost.service.endpoints.models import EndpointConfigs, Models
+from watchpost.service.endpoints.news import EndpointNews, PublishesEvents
+from watchpost.service.endpoints.runner_fleets import FleetFactory
+from watchpost.service.endpoints.runner_usage import UsageMeter
 from watchpost.service.events.documents import PutLogEvents
-from watchpost.service.gateway import Gateway, Invocation, Invoked
-from watchpost.service.gateway_capture import CaptureWriters
-from watchpost.service.gateway_figures import Figures
-from watchpost.service.runner_fleets import FleetFactory
-from watchpost.service.runner_usage import UsageMeter
 from watchpost.stores.objects.objects import Objects
 from watchpost.stores.store import Store
 

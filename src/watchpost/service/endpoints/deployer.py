@@ -14,12 +14,12 @@ import structlog
 
 from watchpost.errors import ServerError
 from watchpost.service.clock import Clock
-from watchpost.service.endpoint_documents import ENDPOINT, Deployment, EndpointDocument
-from watchpost.service.endpoint_hosting import HostedDeployment, Hosting
-from watchpost.service.endpoint_news import EndpointNews
-from watchpost.service.gateway import Gateway
-from watchpost.service.gateway_figures import Figures
-from watchpost.service.gateway_routes import Route, Share
+from watchpost.service.endpoints.documents import ENDPOINT, Deployment, EndpointDocument
+from watchpost.service.endpoints.gateway import Gateway
+from watchpost.service.endpoints.gateway_figures import Figures
+from watchpost.service.endpoints.gateway_routes import Route, Share
+from watchpost.service.endpoints.hosting import HostedDeployment, Hosting
+from watchpost.service.endpoints.news import EndpointNews
 from watchpost.stores.store import Store, Transaction
 
 _log = structlog.get_logger(__name__)
@@ -69,7 +69,7 @@ class EndpointDeployer:
                 busy = self.step(self._clock.now())
             except ServerError as problem:
                 _log.warning("the endpoints' documents cannot be read", why=str(problem))
-            self._clock.wait(self._wake, _BUSY_SECONDS if busy else _IDLE_SECONDS)
+            self._clock.wait(_Either(self._wake, stop), _BUSY_SECONDS if busy else _IDLE_SECONDS)
         self._gateway.set_routes({})
         self._hosting.close()
 
@@ -168,6 +168,20 @@ class EndpointDeployer:
             Share(live.variants[shadow.name], min(shadow.weight / total, 1.0)) for shadow in live.deployment.shadows
         )
         return Route(endpoint.name, shares, shadows) if shares else None
+
+
+class _Either(Event):
+    """Set when one of two is; a wait ends early with the first only, which is soon enough for a stop."""
+
+    def __init__(self, wake: Event, stop: Event) -> None:
+        super().__init__()
+        self._wake, self._stop = wake, stop
+
+    def is_set(self) -> bool:
+        return self._wake.is_set() or self._stop.is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return self._wake.wait(timeout)
 
 
 def _shares(hosted: HostedDeployment, part: float) -> tuple[Share, ...]:

@@ -8,8 +8,8 @@ from time import monotonic
 from typing import Protocol
 
 from watchpost.runners import Connections, Settings, Unreachable, Upstream, plan
-from watchpost.service.endpoint_documents import Variant
-from watchpost.service.runner_processes import ProcessFleet, Spawn
+from watchpost.service.endpoints.documents import Variant
+from watchpost.service.endpoints.runner_processes import ProcessFleet, Spawn
 
 _PROBE_SECONDS, _PROBE_TIMEOUT = 0.25, 2.0
 

@@ -12,9 +12,9 @@ import structlog
 from watchpost.errors import Refused
 from watchpost.runners import Answer, Failure, NotSent, Question, Reply, Unreachable
 from watchpost.service.clock import Clock
-from watchpost.service.endpoint_logs import EndpointLogs, log_group
-from watchpost.service.gateway_figures import Figures, Outcome
-from watchpost.service.gateway_routes import LiveVariant, Route
+from watchpost.service.endpoints.gateway_figures import Figures, Outcome
+from watchpost.service.endpoints.gateway_routes import LiveVariant, Route
+from watchpost.service.endpoints.logs import EndpointLogs, log_group
 
 _log = structlog.get_logger(__name__)
 _ATTRIBUTES, _INFERENCE_ID = "x-amzn-sagemaker-custom-attributes", "x-amzn-sagemaker-inference-id"

@@ -13,11 +13,11 @@ import structlog
 from watchpost.errors import ServerError
 from watchpost.metrics.identity import Datum, Metric
 from watchpost.service.clock import Clock
-from watchpost.service.endpoint_hosting import Hosting
-from watchpost.service.endpoint_logs import EndpointLogs
-from watchpost.service.gateway_figures import Counted, Figures
-from watchpost.service.runner_processes import ProcessFleet
-from watchpost.service.runner_usage import Usage, UsageMeter
+from watchpost.service.endpoints.gateway_figures import Counted, Figures
+from watchpost.service.endpoints.hosting import Hosting
+from watchpost.service.endpoints.logs import EndpointLogs
+from watchpost.service.endpoints.runner_processes import ProcessFleet
+from watchpost.service.endpoints.runner_usage import Usage, UsageMeter
 
 _log = structlog.get_logger(__name__)
 NAMESPACE = "/aws/sagemaker/Endpoints"

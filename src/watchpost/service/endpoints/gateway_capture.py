@@ -10,8 +10,8 @@ from watchpost.capture import CaptureConfig, CapturedCall, CaptureWriter, Counte
 from watchpost.metrics.identity import Datum, Metric
 from watchpost.runners import Answer, Question
 from watchpost.service.clock import Clock
-from watchpost.service.endpoint_documents import Capture
-from watchpost.service.gateway_routes import Captures, not_captured
+from watchpost.service.endpoints.documents import Capture
+from watchpost.service.endpoints.gateway_routes import Captures, not_captured
 from watchpost.stores.objects.objects import Objects
 
 NAMESPACE = "Watchpost/Capture"

@@ -1,0 +1,1 @@
+"""Endpoints: models behind a gateway that routes, measures and captures requests."""

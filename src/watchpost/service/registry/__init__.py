@@ -1,0 +1,1 @@
+"""The model package registry, and tags of everything SageMaker's."""
