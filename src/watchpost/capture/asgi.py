@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMa
 from typing import Any
 
 from watchpost.capture.exchange import CUSTOM_ATTRIBUTES_HEADER, INFERENCE_ID_HEADER, Exchange
+from watchpost.capture.record import CapturedCall
 from watchpost.capture.writer import CaptureWriter
 
 # ASGI's own types (asgiref.typing): mappings of whatever the specification puts there, hence Any.
@@ -11,12 +12,11 @@ Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+Headers = Iterable[tuple[bytes, bytes]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _INFERENCE_ID = INFERENCE_ID_HEADER.encode()
 _CUSTOM_ATTRIBUTES = CUSTOM_ATTRIBUTES_HEADER.encode()
-_RARE = frozenset({b"content-encoding", _INFERENCE_ID, _CUSTOM_ATTRIBUTES})
-_LOWER = ord("a")
 
 
 class ASGICapture:
@@ -42,81 +42,89 @@ class ASGICapture:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         exchange = None
-        if scope["type"] == "lifespan":
+        if scope["type"] == "http" and scope["method"] in self._methods:
+            if self._paths is None or scope["path"] in self._paths:
+                exchange = _begun(self.writer, scope["headers"], receive, send)
+        elif scope["type"] == "lifespan":
             await _Lifespan(self.writer, receive, send).run(self.app, scope)
             return
-        if scope["type"] == "http" and scope["method"] in self._methods and self._is_watched(scope["path"]):
-            exchange = _begun(self.writer, scope["headers"])
         if exchange is None:
             await self.app(scope, receive, send)
             return
-
-        # All in this one frame: a coroutine more would cost every request another microsecond.
-        async def receive_watched() -> Message:
-            message = await receive()
-            if message["type"] == "http.request":
-                exchange.asked = not message.get("more_body")
-                exchange.add_question(message.get("body") or b"")
-            return message
-
-        # What the server's own makes is handed on; to wait for it is the app's.
-        def send_watched(message: Message) -> Awaitable[None]:
-            try:
-                if message["type"] == "http.response.body":
-                    exchange.add_answer(message.get("body") or b"")
-                    if not message.get("more_body"):
-                        exchange.answered()
-                elif message["type"] == "http.response.start":
-                    _note_start(exchange, message)
-            except Exception:  # noqa: BLE001  an answer that only the server understands is the server's affair
-                exchange.failed()
-            return send(message)
-
         try:
-            await self.app(scope, receive_watched, send_watched)
+            await self.app(scope, exchange.receive, exchange.send)
         finally:
             exchange.ended()
 
-    def _is_watched(self, path: str) -> bool:
-        return self._paths is None or path in self._paths
 
+class _Watched(Exchange):
+    """An exchange with the channels that the app is given in the place of the server's.
 
-def _begun(writer: CaptureWriter, headers: Iterable[tuple[bytes, bytes]]) -> Exchange | None:
-    """What to gather of a request; None if sampling leaves it out."""
-    content_type = coding = inference_id = b""
-    attributes: tuple[str, ...] = ()
-    for name, value in headers:
-        if name == b"content-type":
-            content_type = value
-        elif name in _RARE:
-            if name == _INFERENCE_ID:
-                inference_id = value
+    Headers are looked into by the background thread.
+    """
+
+    _answer_headers: Headers = ()
+
+    def __init__(
+        self, writer: CaptureWriter, event: int | None, headers: Headers, receive: Receive, send: Send
+    ) -> None:
+        super().__init__(writer, event, writer.clock())
+        self._headers, self._receive, self._send = headers, receive, send
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self.asked = not message.get("more_body")
+            self.add_question(message.get("body") or b"")
+        return message
+
+    # No coroutine: the server's own is handed on, and to wait for it is the app's.
+    def send(self, message: Message) -> Awaitable[None]:
+        try:
+            if message["type"] == "http.response.body":
+                self.add_answer(message.get("body") or b"")
+                if not message.get("more_body"):
+                    self.answered()
+            elif message["type"] == "http.response.start":
+                self.status = message["status"]
+                self._answer_headers = message["headers"] = list(message.get("headers") or ())
+        except Exception:  # noqa: BLE001  an answer that only the server understands is the server's affair
+            self.failed()
+        return self._send(message)
+
+    def call(self) -> CapturedCall:
+        attributes: list[str] = []
+        for name, value in self._headers:
+            if name == b"content-type":
+                self.input_type = value.decode("latin-1")
+            elif name == _INFERENCE_ID:
+                self.inference_id = value.decode("latin-1")
             elif name == b"content-encoding":
-                coding = value
-            else:
-                attributes = (*attributes, value.decode("latin-1"))
-    exchange = writer.begin(inference_id.decode("latin-1") if inference_id else None)
-    if exchange is not None:
-        exchange.input_type = content_type.decode("latin-1")
-        if coding:
-            exchange.input_coding = coding.decode("latin-1")
-        if attributes:
-            exchange.custom_attributes = attributes
-    return exchange
+                self.input_coding = value.decode("latin-1")
+            elif name == _CUSTOM_ATTRIBUTES:
+                attributes.append(value.decode("latin-1"))
+        for name, value in self._answer_headers:
+            # Frameworks write lower case, as the specification asks; not every app by hand does.
+            if name == b"content-type" or name.lower() == b"content-type":
+                self.output_type = value.decode("latin-1")
+            elif name.lower() == b"content-encoding":
+                self.output_coding = value.decode("latin-1")
+        self.custom_attributes = tuple(attributes)
+        return super().call()
 
 
-def _note_start(exchange: Exchange, message: Message) -> None:
-    exchange.status = message["status"]
-    headers = message.get("headers") or ()
-    if not isinstance(headers, list | tuple):
-        # An app may give headers that can be gone through only once.
-        message["headers"] = headers = list(headers)
-    for name, value in headers:
-        # Frameworks write lower case, as the specification asks; not every app by hand does.
-        if name == b"content-type" or (name[0] < _LOWER and name.lower() == b"content-type"):
-            exchange.output_type = value.decode("latin-1")
-        elif name.lower() == b"content-encoding":
-            exchange.output_coding = value.decode("latin-1")
+def _begun(writer: CaptureWriter, headers: Headers, receive: Receive, send: Send) -> _Watched | None:
+    """What to gather of a request; None if sampling leaves it out."""
+    try:
+        event = None
+        if writer.samples:
+            given = next((value.decode("latin-1") for name, value in headers if name == _INFERENCE_ID), None)
+            if (event := writer.admit(given)) is None:
+                return None
+        return _Watched(writer, event, headers, receive, send)
+    except Exception:  # noqa: BLE001  the request must never feel a fault of ours; it is counted
+        writer.count_fault()
+        return None
 
 
 class _Lifespan:

@@ -9,11 +9,12 @@ from watchpost.capture.batches import OpenBatches
 from watchpost.capture.config import CaptureConfig
 from watchpost.capture.delivery import Delivery
 from watchpost.capture.destinations import Destination
+from watchpost.capture.exchange import Exchange
 from watchpost.capture.predecessors import Marker
 from watchpost.capture.record import CapturedCall, Transcriber, event_id
 from watchpost.capture.spool import Spool
 
-Queued = tuple[CapturedCall, float, int | None, int]
+Queued = tuple[CapturedCall | Exchange, float, int | None, int]
 """A call, its instant (seconds since 1970), its event's 128 random bits if they are drawn, and its bytes."""
 
 
@@ -64,8 +65,9 @@ class Collector:
     def collect(self, calls: Sequence[Queued], now: float) -> None:
         """Gather the calls' lines, or count why they have none."""
         draw, line_of, add = self._rng.getrandbits, self._transcriber.line, self._batches.add
-        for call, at, event, _ in calls:
+        for item, at, event, _ in calls:
             try:
+                call = item.call() if isinstance(item, Exchange) else item
                 line = line_of(call, at, draw(128) if event is None else event)
                 if isinstance(line, bytes):
                     add(line, at, now)

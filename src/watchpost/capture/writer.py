@@ -52,10 +52,11 @@ class CaptureWriter:
             check_name("The endpoint's name", endpoint),
             check_name("The variant's name", variant),
         )
-        self.config, self._clock, self._given_rng = config, clock, rng
+        self.config, self.clock, self._given_rng = config, clock, rng
         self._destination = destination_of(destination)
         self._state = state_folder(self._destination, self.endpoint, self.variant, state)
         _, self._most = config.sampling.bounds
+        self.samples = self._most < 1
         self._most_records, self._most_bytes = config.queue_records, config.queue_bytes
         self._closed = False
         self._reset()
@@ -83,7 +84,7 @@ class CaptureWriter:
         For whoever wants to know before it keeps bodies; under rules most calls pass, and are judged by `submit`.
         """
         event = self._rng.getrandbits(128)
-        if self._most < 1 and not kept(self._most, inference_id, event):
+        if self.samples and not kept(self._most, inference_id, event):
             with self._lock:
                 self._sampled_out += 1
             return None
@@ -93,33 +94,44 @@ class CaptureWriter:
         """A call that begins now, to gather its bodies in; None if it is not to be captured. Never raises."""
         try:
             event = None
-            if self._most < 1 and (event := self.admit(inference_id)) is None:
+            if self.samples and (event := self.admit(inference_id)) is None:
                 return None
-            return Exchange(self, event, self._clock(), inference_id)
+            exchange = Exchange(self, event, self.clock())
+            exchange.inference_id = inference_id
         except Exception:  # noqa: BLE001  the request must never feel a fault of ours; it is counted
             self.count_fault()
             return None
+        return exchange
 
     def submit(self, call: CapturedCall) -> None:
         """Hand a call over. Never blocks, never raises; a full queue drops the call and counts it."""
         try:
             event, at = call.event, call.at
-            if event is None and self._most < 1 and (event := self.admit(call.inference_id)) is None:
+            if event is None and self.samples and (event := self.admit(call.inference_id)) is None:
                 return
             size = len(call.input or b"") + len(call.output or b"")
-            item = (call, self._clock() if at is None else at, event, size)
-            with self._lock:
-                waiting = self._queued_bytes + size
-                if self._closed or len(self._queue) >= self._most_records or waiting > self._most_bytes:
-                    self._dropped += 1
-                    return
-                self._queue.append(item)
-                self._queued_bytes = waiting
-                self._handed_over += 1
-            if self._thread is None:
-                self.start()
+            self._enqueue((call, self.clock() if at is None else at, event, size))
         except Exception:  # noqa: BLE001  the request must never feel a fault of ours; it is counted
             self.count_fault()
+
+    def take(self, exchange: Exchange, size: int) -> None:
+        """Hand an exchange of so many bytes over, as submit does."""
+        try:
+            self._enqueue((exchange, exchange.at, exchange.event, size))
+        except Exception:  # noqa: BLE001  the request must never feel a fault of ours; it is counted
+            self.count_fault()
+
+    def _enqueue(self, item: Queued) -> None:
+        with self._lock:
+            waiting = self._queued_bytes + item[3]
+            if self._closed or len(self._queue) >= self._most_records or waiting > self._most_bytes:
+                self._dropped += 1
+                return
+            self._queue.append(item)
+            self._queued_bytes = waiting
+            self._handed_over += 1
+        if self._thread is None:
+            self.start()
 
     def count_incomplete(self) -> None:
         """Count a request that gave nothing to record: no successful answer, cut off, or a body nobody read."""
@@ -207,7 +219,7 @@ class CaptureWriter:
     def _run(self) -> None:
         collector, closing = self._collector, False
         try:
-            collector.begin(self._clock())
+            collector.begin(self.clock())
         except Exception:  # noqa: BLE001  a worker's top loop: without a marker it still captures
             collector.count_fault()
         while not closing:
@@ -229,11 +241,11 @@ class CaptureWriter:
         """Empty the queue as it stands, write what is due, note how far it came."""
         collector.note(self._handed_over)
         for _ in range(-(-len(self._queue) // _SLICE)):
-            now = self._clock()
+            now = self.clock()
             collector.collect(self._taken(), now)
             if not everything:
                 time.sleep(_BREATH_SECONDS)
-        collector.write_due(self._clock(), everything=everything)
+        collector.write_due(self.clock(), everything=everything)
         collector.note(self._handed_over)
 
     def _taken(self) -> list[Queued]:
