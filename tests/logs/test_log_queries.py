@@ -10,8 +10,8 @@ import pytest
 from watchpost.errors import Refused
 from watchpost.logs.insights import evaluate
 from watchpost.service.configuration import Configuration
+from watchpost.service.logs import queries as log_queries
 from watchpost.service.logs.logs import Logs
-from watchpost.service.logs.logs import queries as log_queries
 
 
 @pytest.fixture
