@@ -24,8 +24,7 @@ class MakeWriter(Protocol):
 
 def files(folder: Path) -> list[Path]:
     """The capture files below the folder; markers, spools and files in the making are hidden."""
-    found = sorted(folder.rglob("*.jsonl"))
-    return [path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+    return sorted(path for path in (folder / ENDPOINT).rglob("*.jsonl") if not path.name.startswith("."))
 
 
 def records(folder: Path) -> list[dict[str, dict[str, object]]]:

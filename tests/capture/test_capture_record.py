@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from watchpost.capture.config import CaptureConfig
 from watchpost.capture.record import CapturedCall, Transcriber, event_id
-from watchpost.capture.sampling import Sampling
+from watchpost.capture.sampling import Rule, Sampling
 from watchpost.data.envelopes import decode_capture
 from watchpost.data.payloads import decode_payload
 from watchpost.data.quarantine import Quarantine
@@ -89,6 +89,15 @@ def test_what_passed_is_what_the_engines_reader_finds(
         found = base64.b64decode(side.data) if side.encoding == "BASE64" else side.data.encode()
         assert found == body
     assert record.identifier == (inference_id or str(uuid.UUID(int=EVENT)))
+
+
+@given(asked=bodies, answered=bodies, asked_as=types, answered_as=types, inference_id=st.text(max_size=3))
+def test_the_short_way_to_a_line_leads_where_the_long_one_does(
+    asked: bytes, answered: bytes, asked_as: str, answered_as: str, inference_id: str
+) -> None:
+    call = CapturedCall(asked, answered, asked_as, answered_as, inference_id, ("k=v",))
+    looked_into = CaptureConfig(sampling=Sampling(100.0, (Rule(100.0, ()),)))
+    assert line(call) == line(call, looked_into)
 
 
 @given(st.lists(st.lists(st.floats(-1e9, 1e9).map(repr), min_size=3, max_size=3), min_size=1, max_size=5), types)

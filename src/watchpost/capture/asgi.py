@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMa
 from typing import Any
 
 from watchpost.capture.exchange import CUSTOM_ATTRIBUTES_HEADER, INFERENCE_ID_HEADER, Exchange
-from watchpost.capture.record import CapturedCall
 from watchpost.capture.writer import CaptureWriter
 
 # ASGI's own types (asgiref.typing): mappings of whatever the specification puts there, hence Any.
@@ -17,6 +16,13 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _INFERENCE_ID = INFERENCE_ID_HEADER.encode()
 _CUSTOM_ATTRIBUTES = CUSTOM_ATTRIBUTES_HEADER.encode()
+_RARE = frozenset({b"content-encoding", _INFERENCE_ID, _CUSTOM_ATTRIBUTES})
+# Frameworks write lower case, as the specification asks; not every app by hand does.
+_CONTENT_HEADERS = {
+    form(name): kind
+    for name, kind in ((b"content-type", "type"), (b"content-encoding", "coding"))
+    for form in (bytes.lower, bytes.title, bytes.upper, bytes.capitalize)
+}
 
 
 class ASGICapture:
@@ -58,18 +64,11 @@ class ASGICapture:
 
 
 class _Watched(Exchange):
-    """An exchange with the channels that the app is given in the place of the server's.
+    """An exchange with the channels that the app is given in the place of the server's."""
 
-    Headers are looked into by the background thread.
-    """
-
-    _answer_headers: Headers = ()
-
-    def __init__(
-        self, writer: CaptureWriter, event: int | None, headers: Headers, receive: Receive, send: Send
-    ) -> None:
-        super().__init__(writer, event, writer.clock())
-        self._headers, self._receive, self._send = headers, receive, send
+    def __init__(self, writer: CaptureWriter, event: int | None, receive: Receive, send: Send) -> None:
+        Exchange.__init__(self, writer, event, writer.clock())
+        self._receive, self._send = receive, send
 
     async def receive(self) -> Message:
         message = await self._receive()
@@ -86,31 +85,23 @@ class _Watched(Exchange):
                 if not message.get("more_body"):
                     self.answered()
             elif message["type"] == "http.response.start":
-                self.status = message["status"]
-                self._answer_headers = message["headers"] = list(message.get("headers") or ())
+                self._note_start(message)
         except Exception:  # noqa: BLE001  an answer that only the server understands is the server's affair
             self.failed()
         return self._send(message)
 
-    def call(self) -> CapturedCall:
-        attributes: list[str] = []
-        for name, value in self._headers:
-            if name == b"content-type":
-                self.input_type = value.decode("latin-1")
-            elif name == _INFERENCE_ID:
-                self.inference_id = value.decode("latin-1")
-            elif name == b"content-encoding":
-                self.input_coding = value.decode("latin-1")
-            elif name == _CUSTOM_ATTRIBUTES:
-                attributes.append(value.decode("latin-1"))
-        for name, value in self._answer_headers:
-            # Frameworks write lower case, as the specification asks; not every app by hand does.
-            if name == b"content-type" or name.lower() == b"content-type":
+    def _note_start(self, message: Message) -> None:
+        self.status = message["status"]
+        headers = message.get("headers") or ()
+        if type(headers) is not list:
+            # An app may give headers that can be gone through only once.
+            message["headers"] = headers = list(headers)
+        for name, value in headers:
+            known = _CONTENT_HEADERS.get(name)
+            if known == "type":
                 self.output_type = value.decode("latin-1")
-            elif name.lower() == b"content-encoding":
+            elif known == "coding":
                 self.output_coding = value.decode("latin-1")
-        self.custom_attributes = tuple(attributes)
-        return super().call()
 
 
 def _begun(writer: CaptureWriter, headers: Headers, receive: Receive, send: Send) -> _Watched | None:
@@ -121,10 +112,25 @@ def _begun(writer: CaptureWriter, headers: Headers, receive: Receive, send: Send
             given = next((value.decode("latin-1") for name, value in headers if name == _INFERENCE_ID), None)
             if (event := writer.admit(given)) is None:
                 return None
-        return _Watched(writer, event, headers, receive, send)
+        exchange = _Watched(writer, event, receive, send)
+        for name, value in headers:
+            if name == b"content-type":
+                exchange.input_type = value.decode("latin-1")
+            elif name in _RARE:
+                _note_rare(exchange, name, value.decode("latin-1"))
     except Exception:  # noqa: BLE001  the request must never feel a fault of ours; it is counted
         writer.count_fault()
         return None
+    return exchange
+
+
+def _note_rare(exchange: Exchange, name: bytes, value: str) -> None:
+    if name == _INFERENCE_ID:
+        exchange.inference_id = value
+    elif name == _CUSTOM_ATTRIBUTES:
+        exchange.custom_attributes = (*exchange.custom_attributes, value)
+    else:
+        exchange.input_coding = value
 
 
 class _Lifespan:

@@ -9,13 +9,9 @@ from watchpost.capture.batches import OpenBatches
 from watchpost.capture.config import CaptureConfig
 from watchpost.capture.delivery import Delivery
 from watchpost.capture.destinations import Destination
-from watchpost.capture.exchange import Exchange
 from watchpost.capture.predecessors import Marker
 from watchpost.capture.record import CapturedCall, Transcriber, event_id
 from watchpost.capture.spool import Spool
-
-Queued = tuple[CapturedCall | Exchange, float, int | None, int]
-"""A call, its instant (seconds since 1970), its event's 128 random bits if they are drawn, and its bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +58,12 @@ class Collector:
                 self._adopted += spool.adopt(dead.spool)
         self._delivery.retry(now)
 
-    def collect(self, calls: Sequence[Queued], now: float) -> None:
+    def collect(self, calls: Sequence[CapturedCall], now: float) -> None:
         """Gather the calls' lines, or count why they have none."""
         draw, line_of, add = self._rng.getrandbits, self._transcriber.line, self._batches.add
-        for item, at, event, _ in calls:
+        for call in calls:
             try:
-                call = item.call() if isinstance(item, Exchange) else item
+                at, event = now if call.at is None else call.at, call.event
                 line = line_of(call, at, draw(128) if event is None else event)
                 if isinstance(line, bytes):
                     add(line, at, now)

@@ -16,8 +16,8 @@ class Taker(Protocol):
     def config(self) -> CaptureConfig:
         """Its settings."""
 
-    def take(self, exchange: "Exchange", size: int) -> None:
-        """Take an exchange of so many bytes."""
+    def take(self, call: CapturedCall) -> None:
+        """Take a call."""
 
     def count_incomplete(self) -> None:
         """Count one that gave nothing to record."""
@@ -77,7 +77,20 @@ class Exchange:
         elif self.asked_bytes > self.limit or self.answered_bytes > self.limit:
             self.writer.count_oversized()
         else:
-            self.writer.take(self, self.asked_bytes + self.answered_bytes)
+            self.writer.take(
+                CapturedCall(
+                    b"".join(self.question),
+                    b"".join(self.answer),
+                    self.input_type,
+                    self.output_type,
+                    self.inference_id,
+                    self.custom_attributes,
+                    self.at,
+                    self.event,
+                    self.input_coding,
+                    self.output_coding,
+                )
+            )
 
     def ended(self) -> None:
         """The request is over; if its answer is not whole by now, it never will be."""
@@ -90,18 +103,3 @@ class Exchange:
         if not self.done:
             self.done = True
             self.writer.count_fault()
-
-    def call(self) -> CapturedCall:
-        """What was gathered, for the background thread: work done there does not keep the request waiting."""
-        return CapturedCall(
-            b"".join(self.question),
-            b"".join(self.answer),
-            self.input_type,
-            self.output_type,
-            self.inference_id,
-            self.custom_attributes,
-            self.at,
-            self.event,
-            self.input_coding,
-            self.output_coding,
-        )

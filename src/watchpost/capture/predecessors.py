@@ -41,11 +41,13 @@ class Marker:
             raise OSError("marker files need locks that end with a process")
         _make_private(folder)
         self._folder, self._name, self._last = folder, name, (-1, -1)
-        self._path = folder / f"{name}{_SUFFIX}"
+        self._path = folder / f"{name}.new"
         self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             _lock(self._file)
             self.note(0, 0)
+            # Under its name only now that it is locked: before, another writer would take it for a dead one's.
+            self._path = self._path.rename(folder / f"{name}{_SUFFIX}")
         except OSError:
             self.remove()
             raise

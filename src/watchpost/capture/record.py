@@ -137,7 +137,7 @@ class Transcriber:
         if around is None or len(asked) > most or len(answered) > most:
             return None
         try:
-            return around[0] + _encode(asked.decode()) + around[1] + _encode(answered.decode()) + around[2]
+            return b"".join((around[0], _encode(asked.decode()), around[1], _encode(answered.decode()), around[2]))
         except UnicodeDecodeError:
             return None
 

@@ -10,7 +10,9 @@ from pathlib import Path
 from random import Random  # noqa: TID251  see CaptureWriter: an argument with a default, here at the serving process' edge
 from weakref import WeakSet
 
-from watchpost.capture.collector import Collector, Queued
+from msgspec.structs import replace
+
+from watchpost.capture.collector import Collector
 from watchpost.capture.config import CaptureConfig, check_name
 from watchpost.capture.counters import Counters
 from watchpost.capture.destinations import Destination, destination_of
@@ -67,7 +69,7 @@ class CaptureWriter:
         """Empty, without a thread: as made, or as a forked child begins."""
         self._rng = self._given_rng or Random()  # noqa: S311  ids need to be distinct, not secret
         self._lock = threading.Lock()
-        self._queue: deque[Queued] = deque()
+        self._queue: deque[CapturedCall] = deque()
         self._queued_bytes = 0
         self._handed_over = self._sampled_out = self._dropped = self._incomplete = self._oversized = self._faults = 0
         self._wake, self._flushes = threading.Event(), deque[threading.Event]()
@@ -106,32 +108,32 @@ class CaptureWriter:
     def submit(self, call: CapturedCall) -> None:
         """Hand a call over. Never blocks, never raises; a full queue drops the call and counts it."""
         try:
-            event, at = call.event, call.at
-            if event is None and self.samples and (event := self.admit(call.inference_id)) is None:
-                return
-            size = len(call.input or b"") + len(call.output or b"")
-            self._enqueue((call, self.clock() if at is None else at, event, size))
+            if call.event is None and self.samples:
+                event = self.admit(call.inference_id)
+                if event is None:
+                    return
+                call = replace(call, event=event)
+            self.take(call if call.at is not None else replace(call, at=self.clock()))
         except Exception:  # noqa: BLE001  the request must never feel a fault of ours; it is counted
             self.count_fault()
 
-    def take(self, exchange: Exchange, size: int) -> None:
-        """Hand an exchange of so many bytes over, as submit does."""
+    def take(self, call: CapturedCall) -> None:
+        """Hand over a call that was admitted and has its instant, as submit does."""
         try:
-            self._enqueue((exchange, exchange.at, exchange.event, size))
+            size = len(call.input or b"") + len(call.output or b"")
+            with self._lock:
+                waiting = self._queued_bytes + size
+                if self._closed or len(self._queue) >= self._most_records or waiting > self._most_bytes:
+                    self._dropped += 1
+                    return
+                # Nothing the garbage collector would have to look at: a queue of thousands would cost every request.
+                self._queue.append(call)
+                self._queued_bytes = waiting
+                self._handed_over += 1
+            if self._thread is None:
+                self.start()
         except Exception:  # noqa: BLE001  the request must never feel a fault of ours; it is counted
             self.count_fault()
-
-    def _enqueue(self, item: Queued) -> None:
-        with self._lock:
-            waiting = self._queued_bytes + item[3]
-            if self._closed or len(self._queue) >= self._most_records or waiting > self._most_bytes:
-                self._dropped += 1
-                return
-            self._queue.append(item)
-            self._queued_bytes = waiting
-            self._handed_over += 1
-        if self._thread is None:
-            self.start()
 
     def count_incomplete(self) -> None:
         """Count a request that gave nothing to record: no successful answer, cut off, or a body nobody read."""
@@ -248,10 +250,10 @@ class CaptureWriter:
         collector.write_due(self.clock(), everything=everything)
         collector.note(self._handed_over)
 
-    def _taken(self) -> list[Queued]:
+    def _taken(self) -> list[CapturedCall]:
         with self._lock:
             taken = [self._queue.popleft() for _ in range(min(_SLICE, len(self._queue)))]
-            self._queued_bytes -= sum([item[3] for item in taken])
+            self._queued_bytes -= sum([len(call.input or b"") + len(call.output or b"") for call in taken])
             return taken
 
     def _after_fork(self) -> None:
