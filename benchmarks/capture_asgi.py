@@ -202,7 +202,7 @@ def at_a_pace(port: int, requests: int, per_second: int) -> Latencies:
 
 
 def contender(kind: str, pause: float) -> Contender:
-    connections, pipelined = (64, 1) if pause else (4, 16)
+    connections, pipelined = (8, 1) if pause else (4, 16)
     return lambda requests: load(kind, pause, int(requests), connections, pipelined)
 
 
@@ -231,16 +231,16 @@ def latency_table(requests: int, rounds: int) -> Table:
 
 
 def plan(scale: float) -> list[Table]:
-    """20,000 requests to an echo, 10,000 to a model of 5 ms, and 1,000 a second for some seconds."""
+    """20,000 requests to an echo, 2,000 to a model of 5 ms, and 1,000 a second for some seconds."""
     echo, model = ([name for name in CONTENDERS if name.endswith(" ms") is slow] for slow in (False, True))
     requests = int(20_000 * scale)
     return [
         race(f"{requests:,} requests to an echo app", "capture_asgi", echo, str(requests), rounds=5, reach=ECHO),
         race(
-            f"{requests // 2:,} requests to a model that takes 5 ms, 64 at a time",
+            f"{requests // 10:,} requests to a model that takes 5 ms, 8 at a time",
             "capture_asgi",
             model,
-            str(requests // 2),
+            str(requests // 10),
             rounds=5,
             reach=MODEL,
         ),

@@ -143,8 +143,8 @@ class _Lifespan:
     async def run(self, app: ASGIApp, scope: Scope) -> None:
         try:
             await app(scope, self._watched_receive, self._send)
-        except BaseException:
-            # An app that looked at its lifespan and failed must fail.
+        except Exception:  # an app that does not know lifespans raises whatever it likes
+            # One that looked at its lifespan and failed must fail.
             if self._noticed:
                 raise
         if not self._noticed:
