@@ -17,6 +17,8 @@ PINNED := -c constraints.txt --build-constraint constraints.txt
 # One BLAS thread: the suite runs one process per core already.
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
+# Servers and runs are started by the hundred. Where bytecode may not be kept, each compiles the whole package first.
+unexport PYTHONDONTWRITEBYTECODE
 
 DATA ?=
 OUT ?= demo

@@ -11,6 +11,7 @@ from calendar import monthrange
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -213,6 +214,8 @@ class Cron:
 Schedule = Cron | Rate | At
 
 
+# A server reads the same few expressions at every window of theirs: reading one takes longer than what a window writes.
+@lru_cache(maxsize=1024)
 def parse_schedule(text: str, timezone: str = "UTC", start: datetime = EPOCH) -> Schedule:
     """The schedule an expression names: `cron(…)`, `rate(…)` or `at(…)`, letter case free.
 

@@ -41,10 +41,11 @@ class ServedProcess:
         # All it ever prints is one message of four lines; what goes wrong goes to the file.
         first = self.process.stdout.readline()
         assert "http" in first, f"the server did not start: {first}{self._said.read_text()}"
-        shown = subprocess.run(
-            [*WATCHPOST, "env", "--home", str(self.home), "--json"], capture_output=True, text=True, check=True
-        )
-        self.environment = json.loads(shown.stdout)
+        # A server that comes back at the port it was given has the same environment.
+        if not self.environment or "--port" not in self._options:
+            command = [*WATCHPOST, "env", "--home", str(self.home), "--json"]
+            shown = subprocess.run(command, capture_output=True, text=True, check=True)
+            self.environment = json.loads(shown.stdout)
 
     def kill(self) -> None:
         """kill -9: nothing gets a chance to tidy up."""

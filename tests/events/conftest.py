@@ -84,12 +84,12 @@ class Bus:
 
 
 @pytest.fixture
-def make_bus(store: Store, clock: ManualClock) -> Callable[[], Bus]:
+def make_bus(store: Store, clock: ManualClock, tmp_path: Path) -> Callable[[], Bus]:
     """Makes event buses over one store: the second is another server, or the same after a restart."""
     numbers, topics = count(1), Topics()
 
     def made() -> Bus:
-        configuration = Configuration(home=Path())
+        configuration = Configuration(home=tmp_path)
         events = Events(store, clock, topics, configuration, lambda: f"id-{next(numbers)}", jitter=lambda: 0.0)
         worker = Worker(
             store,

@@ -10,7 +10,7 @@ from polars.testing import assert_frame_equal
 from rich.console import Console
 
 from watchpost.errors import InputError
-from watchpost.fronts.demo import mishandle, resale_prices, run_demo
+from watchpost.fronts.demo import check_table, mishandle, resale_prices
 
 SEEDS = st.integers(0, 2**32)
 
@@ -62,7 +62,7 @@ def test_careless_change_spoils_three_columns_and_no_other(seed: int) -> None:
 def made_up(tmp_path_factory: pytest.TempPathFactory):
     told = StringIO()
     out = tmp_path_factory.mktemp("demo")
-    return run_demo(None, out, Console(file=told, width=120)), out, told.getvalue()
+    return check_table(None, out, Console(file=told, width=120)), out, told.getvalue()
 
 
 def test_demo_finds_every_fault_that_was_put_in(made_up) -> None:
@@ -89,18 +89,18 @@ def test_own_table_is_put_in_order_of_its_time_column(tmp_path: Path) -> None:
     days = pl.date_range(pl.date(2024, 1, 1), pl.date(2024, 12, 30), eager=True)
     table = pl.DataFrame({"day": days, "x": np.arange(len(days))}).sample(fraction=1, shuffle=True, seed=5)
     table.write_csv(tmp_path / "own.csv")
-    run_demo(tmp_path / "own.csv", tmp_path / "out", Console(file=StringIO()))
+    check_table(tmp_path / "own.csv", tmp_path / "out", Console(file=StringIO()))
     assert pl.read_parquet(tmp_path / "out" / "baseline.parquet")["x"].cast(pl.Int64).to_list() == list(range(182))
 
 
 def test_own_table_without_time_is_taken_as_it_comes(tmp_path: Path) -> None:
     pl.DataFrame({"x": np.arange(40)}).write_parquet(tmp_path / "own.parquet")
     told = StringIO()
-    run_demo(tmp_path / "own.parquet", tmp_path / "out", Console(file=told, width=200))
+    check_table(tmp_path / "own.parquet", tmp_path / "out", Console(file=told, width=200))
     assert "learning from 20 records, checking 10 records." in told.getvalue()
 
 
 def test_table_of_three_rows_is_refused(tmp_path: Path) -> None:
     (tmp_path / "own.csv").write_text("x\n1\n2\n3\n")
     with pytest.raises(InputError, match="3 rows"):
-        run_demo(tmp_path / "own.csv", tmp_path / "out", Console(file=StringIO()))
+        check_table(tmp_path / "own.csv", tmp_path / "out", Console(file=StringIO()))

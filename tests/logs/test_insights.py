@@ -435,9 +435,13 @@ def test_a_period_beyond_its_units_cap_counts_as_the_cap(asked, used):
 @pytest.mark.parametrize(
     ("query", "words"),
     [
-        ("pattern @message", "pattern is not supported"),
+        ("pattern", "unexpected end of query"),
+        ("pattern @message | diff", "the command diff is not supported here"),
+        ("anomaly", "the command anomaly is not supported here"),
+        ("lookup t a AS b OUTPUT c", "the command lookup is not supported here"),
         ("fields @message | diff", "diff is not supported"),
-        ("fields @message | unnest x into y", "unnest is not supported"),
+        ("unnest abs(x) into y", "unnest needs a field"),
+        ("unnest x as y", "into expected"),
         ("anomaly x", "anomaly is not supported"),
         ("lookup t", "lookup is not supported"),
         ("unmask @message", "unmask is not supported"),

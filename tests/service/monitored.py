@@ -39,6 +39,10 @@ class Around:
     def put_within(self, tx: Transaction, data: Sequence[Datum]) -> None:
         self.metrics.extend(data)
 
+    def replace_within(self, tx: Transaction, data: Sequence[Datum], gone: Sequence[Datum] = ()) -> None:
+        replaced = {(d.metric, d.timestamp) for d in (*data, *gone)}
+        self.metrics[:] = [d for d in self.metrics if (d.metric, d.timestamp) not in replaced] + list(data)
+
     def publish(self, tx: Transaction, event: Event) -> None:
         self.events.append(event)
 

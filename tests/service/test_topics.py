@@ -344,10 +344,10 @@ def test_a_token_is_valid_for_two_days_and_for_its_own_topic(house: House, endpo
     other = house.topics.catalogue.create("other", {}, {}, "owner")
     subscriptions = house.topics.subscriptions
     token = subscriptions.subscribe(house.topic, "http", endpoint.url, {}, "owner").token
-    assert refusal(subscriptions.confirm, other, token, None) == ("InvalidParameter", "Invalid parameter: Token")
-    assert refusal(subscriptions.confirm, house.topic, "guess", None)[1] == "Invalid parameter: Token"
+    assert refusal(subscriptions.confirm, other, token, None) == ("InvalidParameter", "Invalid token")
+    assert refusal(subscriptions.confirm, house.topic, "no token", None)[1] == "Invalid parameter: Token"
     house.clock.advance(timedelta(days=2).total_seconds())
-    assert refusal(subscriptions.confirm, house.topic, token, None)[1] == "Invalid parameter: Token"
+    assert refusal(subscriptions.confirm, house.topic, token, None)[1] == "Invalid token"
     assert subscriptions.page()[0] == []
 
 

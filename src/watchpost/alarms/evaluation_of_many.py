@@ -8,6 +8,11 @@ from numpy.typing import NDArray
 from watchpost.alarms.breaches import OPERATORS
 from watchpost.alarms.records import ALARM, INSUFFICIENT_DATA, OK, State, Treatment
 
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Codes = NDArray[np.int8]
+Counts = NDArray[np.int32]
+
 STATES: tuple[State, ...] = (OK, ALARM, INSUFFICIENT_DATA)
 TREATMENTS: tuple[Treatment, ...] = ("missing", "ignore", "breaching", "notBreaching")
 OPERATOR_NAMES = tuple(name for name, operator in OPERATORS.items() if not operator.band)
@@ -16,13 +21,9 @@ _OK, _ALARM = STATES.index(OK), STATES.index(ALARM)
 _MISSING, _IGNORE, _BREACHING = (TREATMENTS.index(name) for name in TREATMENTS[:3])
 # The state after a wholly empty range, by treatment; -1: as before.
 _WHEN_EMPTY = np.array([STATES.index(INSUFFICIENT_DATA), -1, _ALARM, _OK], np.int8)
-_BELOW = np.array([OPERATORS[name].below for name in OPERATOR_NAMES])
+# Whether an operator of OPERATOR_NAMES compares from above, so that what is too small breaches.
+BELOW: Flags = np.array([OPERATORS[name].below for name in OPERATOR_NAMES])
 _EQUAL = np.array([OPERATORS[name].equal for name in OPERATOR_NAMES])
-
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
-Codes = NDArray[np.int8]
-Counts = NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def breaching(conditions: Conditions, values: Floats) -> Flags:
     """Which datapoints breach. `values`: (k, columns), NaN = no datapoint, which never breaches."""
     threshold = conditions.threshold if conditions.threshold.ndim == 2 else conditions.threshold[:, None]
     # One comparison serves all four operators: falling below is rising above with the sign turned.
-    gap = (values - threshold) * np.where(_BELOW, -1.0, 1.0)[conditions.operator][:, None]
+    gap = (values - threshold) * np.where(BELOW, -1.0, 1.0)[conditions.operator][:, None]
     out: Flags = (gap > 0) | ((gap == 0) & _EQUAL[conditions.operator][:, None])
     return out
 

@@ -6,7 +6,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from watchpost.alarms.blindness import calmed_when_blind, understated_when_blind
+from watchpost.alarms.blindness import calmed_when_blind, doubtful_when_blind, understated_when_blind
 from watchpost.alarms.breaches import OPERATORS
 from watchpost.alarms.evaluation import BLIND, BREACHING, MISSING, WITHIN, evaluate
 from watchpost.alarms.reasons import reason, reason_data
@@ -40,10 +40,13 @@ def marks(alarm: MetricAlarm, periods: Periods) -> str:
     # A datapoint where the band has no limit yet cannot be judged, which is no reason to call it good.
     unlimited = (np.isnan(periods.lower) & operator.below) | (np.isnan(periods.upper) & operator.above)
     real = ~(np.isnan(periods.values) | unlimited)
-    if understated_when_blind(alarm):
-        real &= ~(breaching & periods.blind)
-    if calmed_when_blind(alarm):
-        real &= breaching | ~periods.blind
+    if doubtful_when_blind(alarm):
+        real &= ~periods.blind
+    elif alarm.stat is not None:
+        if understated_when_blind(alarm.stat.stat, alarm.operator):
+            real &= ~(breaching & periods.blind)
+        if calmed_when_blind(alarm.stat.stat, alarm.operator):
+            real &= breaching | ~periods.blind
     return "".join(
         (BREACHING if hit else WITHIN) if there else (BLIND if blind else MISSING)
         for there, hit, blind in zip(real.tolist(), breaching.tolist(), periods.blind.tolist(), strict=True)

@@ -21,9 +21,14 @@ HOURLY_DELAY = 180
 
 def pace(alarm: MetricAlarm) -> Pace:
     """How often the alarm is evaluated."""
-    if alarm.period < 60:
+    return pace_of(alarm.period, alarm.evaluation_periods)
+
+
+def pace_of(period: int, evaluation_periods: int) -> Pace:
+    """How often an alarm over so many periods of so many seconds is evaluated."""
+    if period < 60:
         return "seconds"
-    return "hours" if alarm.evaluation_periods * alarm.period > DAY else "minutes"
+    return "hours" if evaluation_periods * period > DAY else "minutes"
 
 
 def due(tick: datetime) -> tuple[Pace, ...]:

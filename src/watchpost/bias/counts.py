@@ -30,6 +30,7 @@ class FacetCounts:
     positive) and prediction (negative, positive; without predictions all are negative). The last group is everyone
     who is in none of them; the last value of the group variable is none at all. weights holds sums of row weights,
     rows numbers of rows; without weights both are the same. maximum: the largest cell of a facet given by a threshold.
+    squares: sums of squared row weights, of the same shape; None where every row weighs 1.
     """
 
     rule: FacetRule
@@ -38,6 +39,12 @@ class FacetCounts:
     weights: NDArray[np.float64]
     rows: NDArray[np.int64]
     maximum: float | None = None
+    squares: NDArray[np.float64] | None = None
+
+    @property
+    def squared(self) -> NDArray[np.float64]:
+        """Sums of squared row weights, in the shape of `weights`."""
+        return self.rows.astype(np.float64) if self.squares is None else self.squares
 
     def text(self, index: int) -> str:
         """A group as `analysis.json` names it."""
@@ -50,12 +57,17 @@ class FacetCounts:
         """Both together; the facets must be the same."""
         values, groups = _union(self.values, other.values), _union(self.groups, other.groups)
         weights, rows = np.zeros(_shape(values, groups)), np.zeros(_shape(values, groups), dtype=np.int64)
+        squares = np.zeros_like(weights)
         for part in (self, other):
             at = np.ix_(_places(part.values, values), _places(part.groups, groups))
             weights[at] += part.weights
             rows[at] += part.rows
+            squares[at] += part.squared
         maxima = [m for m in (self.maximum, other.maximum) if m is not None]
-        return FacetCounts(self.rule, values, groups, weights, rows, max(maxima, default=None))
+        plain = self.squares is None and other.squares is None
+        return FacetCounts(
+            self.rule, values, groups, weights, rows, max(maxima, default=None), None if plain else squares
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,7 +128,10 @@ def count(frame: pl.DataFrame, who: Grouping) -> BiasCounts:
     cells = known.group_by(keys).agg(*sums).sort(keys, nulls_last=True)
     return BiasCounts(
         who,
-        tuple(_facet_counts(frame, cells, index, facet) for index, facet in enumerate(who.facets)),
+        tuple(
+            _facet_counts(frame, cells, index, facet, weighted=who.weight is not None)
+            for index, facet in enumerate(who.facets)
+        ),
         rows=known.height,
         left_out=coded.height - known.height,
         weight=float(cells["weight"].sum()),
@@ -144,7 +159,9 @@ def _coded(frame: pl.DataFrame, who: Grouping) -> pl.DataFrame:
     return coded.select("label", "predicted", "group", "weight").with_columns(facets)
 
 
-def _facet_counts(frame: pl.DataFrame, cells: pl.DataFrame, index: int, facet: FacetRule) -> FacetCounts:
+def _facet_counts(
+    frame: pl.DataFrame, cells: pl.DataFrame, index: int, facet: FacetRule, *, weighted: bool
+) -> FacetCounts:
     names: list[str | None] = cells[f"f{index}"].to_list()
     given = [rule_text(rule) for rule in facet.rules if not isinstance(rule, EachValue)]
     values = (" & ".join(given),) if len(given) == len(facet.rules) else _distinct(names)
@@ -156,8 +173,9 @@ def _facet_counts(frame: pl.DataFrame, cells: pl.DataFrame, index: int, facet: F
     size = int(np.prod(shape))
     weights = np.bincount(at, cells["weight"].to_numpy(), size).astype(np.float64).reshape(shape)
     rows = np.bincount(at, cells["rows"].to_numpy(), size).reshape(shape).astype(np.int64)
+    squares = np.bincount(at, cells["squares"].to_numpy(), size).astype(np.float64).reshape(shape)
     maximum = _maximum(frame, facet.columns[0], facet.rules[0]) if len(facet.rules) == 1 else None
-    return FacetCounts(facet, values, groups, weights, rows, maximum)
+    return FacetCounts(facet, values, groups, weights, rows, maximum, squares if weighted else None)
 
 
 def _maximum(frame: pl.DataFrame, name: str, rule: Rule | EachValue) -> float | None:

@@ -34,7 +34,7 @@ class Interval:
 
 def metric_intervals(
     cells: Array,
-    worth: float,
+    worth: float | Array,
     rng: np.random.Generator,
     *,
     predicted: bool,
@@ -44,21 +44,28 @@ def metric_intervals(
     """Intervals of all metrics of counts, by name: percentiles of the resampled values.
 
     Args: cells: sums of weights, shape (2, groups + 1, 2, 2): everyone else and the facet's group, by value of the
-    group variable (the last: none), label, prediction. worth: rows that a unit of weight stands for (1 without
-    weights; Kish 1965: sum of weights over sum of squared weights). predicted: whether there are predictions.
-    A conditional disparity over more than 5000 values of the group variable has no interval.
+    group variable (the last: none), label, prediction. worth: rows that a unit of weight stands for, of all cells or of
+    each (1 without weights; Kish 1965: sum of weights over sum of squared weights). predicted: whether there are
+    predictions. A conditional disparity over more than 5000 values of the group variable has no interval.
+
+    Where cells differ in worth, a cell of weight W and squares S is a gamma variate of shape W² / S and scale S / W: of
+    the mean and the variance of rows resampled one by one, each with its own weight.
     """
-    rows = cells * worth
+    each = np.broadcast_to(np.asarray(worth, dtype=np.float64), cells.shape)
     prior = np.full((2, 2, 2), _JEFFREYS)
     if not predicted:
         prior[..., 1] = 0.0
-    both = rng.standard_gamma(rows.sum(axis=1) + prior, size=(replicates, 2, 2, 2))
+    weight = cells.sum(axis=1)
+    squares = (cells / each).sum(axis=1)
+    usual = weight.sum() / squares.sum() if squares.any() else 1.0
+    common = np.divide(weight, squares, out=np.full_like(weight, usual), where=squares > 0)
+    both = rng.standard_gamma(weight * common + prior, size=(replicates, 2, 2, 2)) / common
     a, d = side(both[:, 0]), side(both[:, 1])
     found = {}
     for metric in METRICS:
         if metric.compute is not None and not metric.by_group and (predicted or metric.stage == "pre_training"):
             found[metric.name] = _percentiles(metric.compute(a, d), confidence)
-    found |= _conditional_intervals(rows[:, :-1], rng, predicted, replicates, confidence)
+    found |= _conditional_intervals(cells[:, :-1], each[:, :-1], rng, predicted, replicates, confidence)
     gap = found["DPL"]
     if gap.low <= 0 <= gap.high:
         # Groups that may be alike may be at no distance at all, which no resampled distance ever is.
@@ -87,10 +94,12 @@ def flip_interval(
 
 
 def _conditional_intervals(
-    rows: Array, rng: np.random.Generator, predicted: bool, replicates: int, confidence: float
+    cells: Array, worth: Array, rng: np.random.Generator, predicted: bool, replicates: int, confidence: float
 ) -> dict[str, Interval]:
     """Over the values of the group variable that occur; cells without rows stay so, and their terms stay 0."""
-    inhabited = rows[:, rows.sum(axis=(0, 2, 3)) > 0]
+    there = cells.sum(axis=(0, 2, 3)) > 0
+    own = worth[:, there]
+    inhabited = cells[:, there] * own
     size = inhabited.size
     if not size or _MOST_DRAWS // size < _LEAST_REPLICATES:
         return {}
@@ -99,7 +108,7 @@ def _conditional_intervals(
     values: dict[str, list[NDArray[np.float64]]] = {metric.name: [] for metric in wanted}
     step = max(_BLOCK // size, 1)
     for start in range(0, replicates, step):
-        draws = rng.standard_gamma(inhabited, size=(min(step, replicates - start), *inhabited.shape))
+        draws = rng.standard_gamma(inhabited, size=(min(step, replicates - start), *inhabited.shape)) / own
         a, d = side(draws[:, 0]), side(draws[:, 1])
         for metric in wanted:
             if metric.compute is not None:

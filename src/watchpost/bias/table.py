@@ -198,14 +198,20 @@ def _group(line: _Line, rng: np.random.Generator | None, replicates: int, confid
     predicted = counts.grouping.predicted is not None
     intervals: dict[str, Interval] = {}
     if rng is not None:
-        others = np.delete(weights, line.index, axis=0).sum(axis=0)
-        worth = counts.weight / counts.squares if counts.squares else 1.0
-        cells = np.stack([others, weights[line.index]])
+        cells, squares = (
+            np.stack([np.delete(sums, line.index, axis=0).sum(axis=0), sums[line.index]])
+            for sums in (weights, line.facet.squared)
+        )
+        # What chance does to a group follows from its own rows' weights, which may be all small or all large.
+        usual = counts.weight / counts.squares if counts.squares else 1.0
+        worth = np.divide(cells, squares, out=np.full_like(cells, usual), where=squares > 0)
         intervals = metric_intervals(
             cells, worth, rng, predicted=predicted, replicates=replicates, confidence=confidence
         )
         if isinstance(line.flip, Flips):
-            intervals["FT"] = flip_interval(line.flip, worth, rng, replicates=replicates, confidence=confidence)
+            asked = float(squares[1].sum())
+            own = float(cells[1].sum()) / asked if asked else usual
+            intervals["FT"] = flip_interval(line.flip, own, rng, replicates=replicates, confidence=confidence)
     a, d = line.sides(line.facet.rows)
     wanted = [metric for metric in METRICS if predicted or metric.stage == "pre_training"]
     return GroupBias(

@@ -78,6 +78,7 @@ class Transcriber:
 
     def __init__(self, config: CaptureConfig) -> None:
         self._config, self._rules, self._most_bytes = config, bool(config.sampling.rules), config.max_body_bytes
+        self._unequal = config.sampling.unequal
         self._reads_input, self._reads_output = config.input or self._rules, config.output or self._rules
         redact, hashed = ([Field.parse(text) for text in texts] for texts in (config.redact, config.hash))
         self._changes = {
@@ -97,7 +98,7 @@ class Transcriber:
         at: seconds since 1970. event: 128 random bits. A field that sampling asks for and the payload does not have
         makes no rule hold.
         """
-        attributes, sides = call.custom_attributes, self._plain_sides(call)
+        attributes, sides = _of_client(call.custom_attributes), self._plain_sides(call)
         if sides is None:
             asked = self._payload(call.input, call.input_type, call.input_coding, wanted=self._reads_input)
             answered = self._payload(call.output, call.output_type, call.output_coding, wanted=self._reads_output)
@@ -107,8 +108,9 @@ class Transcriber:
                 probability = self._probability(asked, answered)
                 if not kept(probability, call.inference_id, event):
                     return "sampled_out"
-                # Only rules make records of unequal weight; where all weigh 1 or the same, nothing is added.
-                if probability < 1:
+                # Where all records weigh the same nothing is added. Else those of weight 1 say so too: lines that are
+                # all alike are read five times as fast.
+                if self._unequal:
                     attributes = (*attributes, f"{PROBABILITY_ATTRIBUTE}={probability!r}")
             try:
                 sides = self._sides(asked, answered, call)
@@ -199,6 +201,13 @@ class Transcriber:
                 return ()
 
         return self._config.sampling.probability(cells)
+
+
+def _of_client(attributes: tuple[str, ...]) -> tuple[str, ...]:
+    """A caller's attributes, less what would give its records a weight of its own choosing."""
+    if not attributes or not any(text.startswith(f"{PROBABILITY_ATTRIBUTE}=") for text in attributes):
+        return attributes
+    return tuple(text for text in attributes if not text.startswith(f"{PROBABILITY_ATTRIBUTE}="))
 
 
 def kept(probability: float, inference_id: str | None, event: int) -> bool:

@@ -101,6 +101,11 @@ class Sampling:
         percentages = [self.percentage, *(rule.percentage for rule in self.rules)]
         return min(percentages) / 100, max(percentages) / 100
 
+    @property
+    def unequal(self) -> bool:
+        """Whether captured calls can have different inclusion probabilities."""
+        return len({self.percentage, *(rule.percentage for rule in self.rules)} - {0.0}) > 1
+
     def probability(self, cells: Callable[[Field], Iterable[str | None]]) -> float:
         """The inclusion probability of a call, in [0, 1]. cells: the field's cells in all rows of the call."""
         for rule in self.rules:

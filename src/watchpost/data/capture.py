@@ -20,15 +20,20 @@ from watchpost.data.quarantine import Quarantine
 from watchpost.data.records import RecordError
 from watchpost.data.sources import Source
 from watchpost.data.uniform import UniformBlock
+from watchpost.data.weights import carrying
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """One row before its cells have names. index: its line in the block; cells: CSV, output first; members: JSON."""
+    """One row before its cells have names.
+
+    index: its line in the block. cells: CSV, output first. members: JSON. weight: of its record.
+    """
 
     index: int
     cells: Positional
     members: Named
+    weight: float = 1.0
 
 
 class CaptureFiles:
@@ -52,6 +57,7 @@ class CaptureFiles:
         self._sources, self._block_bytes = tuple(sources), block_bytes
         self._names = None if names is None else tuple(distinct_names(names))
         self._identifiers: RepeatedIds | None = None
+        self._weighted = False
 
     @property
     def name(self) -> str:
@@ -60,8 +66,19 @@ class CaptureFiles:
 
     def counting(self, identifiers: RepeatedIds) -> "CaptureFiles":
         """See Identified.counting."""
-        twin = CaptureFiles(self._sources, names=self._names, block_bytes=self._block_bytes)
+        twin = self._twin()
         twin._identifiers = identifiers
+        return twin
+
+    def weighted(self) -> "CaptureFiles":
+        """See Weighted.weighted."""
+        twin = self._twin()
+        twin._weighted = True
+        return twin
+
+    def _twin(self) -> "CaptureFiles":
+        twin = CaptureFiles(self._sources, names=self._names, block_bytes=self._block_bytes)
+        twin._identifiers, twin._weighted = self._identifiers, self._weighted
         return twin
 
     def by_event(self) -> CapturedEvents:
@@ -73,13 +90,13 @@ class CaptureFiles:
         window = _Window(self._names)
         for block, uniform in capture_blocks(self._sources, quarantine, self._block_bytes):
             if uniform is not None and window.takes(uniform):
-                ids, frame = uniform.ids, window.named(uniform.frame)
+                ids, frame, weights = uniform.ids, window.named(uniform.frame), uniform.weights
             else:
-                ids, frame = _read_exactly(block, window, quarantine)
+                ids, frame, weights = _read_exactly(block, window, quarantine)
             if self._identifiers is not None:
                 self._identifiers.add(ids)
             if frame.height:
-                yield frame
+                yield carrying(frame, weights) if self._weighted else frame
 
 
 class _Window:
@@ -112,8 +129,10 @@ class _Window:
         return frame
 
 
-def _read_exactly(block: LineBlock, window: _Window, quarantine: Quarantine) -> tuple[pl.Series, pl.DataFrame]:
-    """The ids and rows of a block, line by line, every fault named."""
+def _read_exactly(
+    block: LineBlock, window: _Window, quarantine: Quarantine
+) -> tuple[pl.Series, pl.DataFrame, pl.Series]:
+    """The ids of a block's records, its rows and their weights, line by line, every fault named."""
     lines = block.lines()
     ids: list[str | None] = []
     rows: list[_Row] = []
@@ -140,7 +159,8 @@ def _read_exactly(block: LineBlock, window: _Window, quarantine: Quarantine) -> 
         else:
             wrong = RecordError("wrong number of columns", f"expected {width} CSV cells, found {len(row.cells)}")
             set_aside(quarantine, block, row.index, wrong)
-    return pl.Series(ids, dtype=pl.String), _frame(kept, window)
+    weights = pl.Series([row.weight for row in kept], dtype=pl.Float64)
+    return pl.Series(ids, dtype=pl.String), _frame(kept, window), weights
 
 
 def _rows(record: CaptureRecord, index: int) -> list[_Row]:
@@ -149,7 +169,7 @@ def _rows(record: CaptureRecord, index: int) -> list[_Row]:
     input_ = decode_side(record.captureData.input, "endpointInput")
     if output is None or input_ is None:
         rows = output or input_ or Rows()
-        return [_Row(index, *_cells(rows, i)) for i in range(rows.count)]
+        return [_Row(index, *_cells(rows, i), record.weight) for i in range(rows.count)]
     if output.count != input_.count:
         detail = f"the output holds {output.count} rows, the input {input_.count}; they must pair by position"
         raise RecordError("sides differ in rows", detail)
@@ -159,7 +179,7 @@ def _rows(record: CaptureRecord, index: int) -> list[_Row]:
         united = members | {f"endpointInput.{k}" if k in members else k: v for k, v in asked.items()}
         if len(united) != len(members) + len(asked):
             raise RecordError("colliding names", "a key of the output is named like an input's renamed key")
-        paired.append(_Row(index, left + right, united))
+        paired.append(_Row(index, left + right, united, record.weight))
     return paired
 
 

@@ -18,6 +18,7 @@ from watchpost.data.quarantine import Quarantine
 from watchpost.data.records import RecordError
 from watchpost.data.sources import Source
 from watchpost.data.uniform import UniformBlock
+from watchpost.data.weights import carrying
 
 
 class CapturedEvents:
@@ -33,18 +34,29 @@ class CapturedEvents:
 
     def __init__(self, sources: Sequence[Source], *, block_bytes: int = BLOCK_BYTES) -> None:
         self._sources, self._block_bytes = tuple(sources), block_bytes
+        self._weighted = False
 
     @property
     def name(self) -> str:
         """The first source, and how many more there are."""
         return name_of(self._sources)
 
+    def weighted(self) -> "CapturedEvents":
+        """See Weighted.weighted."""
+        twin = CapturedEvents(self._sources, block_bytes=self._block_bytes)
+        twin._weighted = True
+        return twin
+
     def batches(self, quarantine: Quarantine) -> Iterator[pl.DataFrame]:
         """See Dataset.batches."""
         for block, uniform in capture_blocks(self._sources, quarantine, self._block_bytes):
-            frame = _read_exactly(block, quarantine) if uniform is None else _named(uniform)
+            weights: Sequence[float] | pl.Series | None
+            if uniform is None:
+                frame, weights = _read_exactly(block, quarantine)
+            else:
+                frame, weights = _named(uniform), uniform.weights
             if frame.height:
-                yield frame
+                yield carrying(frame, weights) if self._weighted else frame
 
 
 def _named(block: UniformBlock) -> pl.DataFrame:
@@ -61,20 +73,24 @@ def _named(block: UniformBlock) -> pl.DataFrame:
     return pl.DataFrame(columns)
 
 
-def _read_exactly(block: LineBlock, quarantine: Quarantine) -> pl.DataFrame:
-    """The rows of a block, line by line, every fault named."""
+def _read_exactly(block: LineBlock, quarantine: Quarantine) -> tuple[pl.DataFrame, list[float]]:
+    """The rows of a block and their weights, line by line, every fault named."""
     rows: list[Named] = []
+    weights: list[float] = []
     text: set[str] = set()
     for index, line in enumerate(block.lines()):
         if not line.strip():
             continue
         try:
-            rows.extend(_rows(decode_capture(line), text))
+            record = decode_capture(line)
+            found = _rows(record, text)
+            rows.extend(found)
+            weights.extend([record.weight] * len(found))
         except RecordError as fault:
             set_aside(quarantine, block, index, fault)
     frame = frame_of(rows)
     typed = [typed_text_column(c) if c.name in text and c.dtype == pl.String else c for c in frame]
-    return pl.DataFrame([c.cast(pl.String) if c.name == EVENT_ID else c for c in typed])
+    return pl.DataFrame([c.cast(pl.String) if c.name == EVENT_ID else c for c in typed]), weights
 
 
 def _rows(record: CaptureRecord, text: set[str]) -> list[Named]:

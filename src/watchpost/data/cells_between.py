@@ -32,8 +32,8 @@ def between(data: bytes, lines: int, literals: Sequence[str], wanted: Collection
     """What every line has between the literals that start, part and end it: a column for each wanted gap.
 
     Args: data: `lines` lines of UTF-8, each ended by a newline. literals: of one line; what is between them are JSON
-    strings, whose opening quote ends each literal but the last; each but the first starts with a closing quote, or with
-    what comes before it on every line.
+    strings, whose opening quote ends each literal but the last, or else what begins the string on every line; each but
+    the first starts with a closing quote, or with what comes before it on every line.
     Returns: JSON strings that need no escapes; None if any line differs in a literal, or a string has an escape.
     """
     # Each line's newline is the only control character: JSON allows none inside a string, and none is needed outside.

@@ -8,6 +8,7 @@ import polars as pl
 from watchpost.data.dataset import Dataset, Identified
 from watchpost.data.identifiers import RepeatedIds
 from watchpost.data.quarantine import Quarantine
+from watchpost.data.weights import with_weights
 
 
 def without(dataset: Dataset, columns: Sequence[str]) -> Dataset:
@@ -36,6 +37,10 @@ class _Table:
                 places = {str(place): name for place, name in enumerate(batch.columns)}
                 dropped = {column if column in batch.columns else places.get(column, column) for column in self.columns}
             yield batch.drop(dropped, strict=False)
+
+    def weighted(self) -> Dataset:
+        """See Weighted.weighted; weights are behind all columns, and so in no other one's place."""
+        return _Table(with_weights(self.whole), self.columns)
 
 
 @dataclass(frozen=True, slots=True)

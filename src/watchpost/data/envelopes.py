@@ -3,6 +3,7 @@
 import msgspec
 
 from watchpost.data.records import RecordError, decode_envelope
+from watchpost.data.weights import probability_text, weight_of
 
 
 class CapturedSide(msgspec.Struct, frozen=True):
@@ -33,10 +34,14 @@ class CaptureData(msgspec.Struct, frozen=True):
 
 
 class EventMetadata(msgspec.Struct, frozen=True):
-    """The ids; the service always writes `eventId`, `inferenceId` only if the caller gave one."""
+    """The ids; the service always writes `eventId`, `inferenceId` only if the caller gave one.
+
+    customAttributes: a list of texts, or whatever else somebody wrote there.
+    """
 
     eventId: str | None = None  # noqa: N815  the file's word
     inferenceId: str | None = None  # noqa: N815  the file's word
+    customAttributes: object = None  # noqa: N815  the file's word
 
 
 class CaptureRecord(msgspec.Struct, frozen=True):
@@ -56,12 +61,29 @@ class CaptureRecord(msgspec.Struct, frozen=True):
             return None
         return self.eventMetadata.inferenceId or self.eventMetadata.eventId or None
 
+    @property
+    def probability(self) -> str | None:
+        """What it says of its inclusion probability, as it is written; None: nothing."""
+        return None if self.eventMetadata is None else probability_text(self.eventMetadata.customAttributes)
+
+    @property
+    def weight(self) -> float:
+        """How many calls of the traffic it stands for. Raises: RecordError for a probability that is none."""
+        return weight_of(self.probability)
+
 
 _DECODER = msgspec.json.Decoder(CaptureRecord)
 
 
 def decode_capture(line: bytes) -> CaptureRecord:
-    """One line as a record with at least one side. Raises: RecordError."""
+    """One line as a record with at least one side and a weight. Raises: RecordError."""
+    record = decode_unweighed(line)
+    _ = record.weight
+    return record
+
+
+def decode_unweighed(line: bytes) -> CaptureRecord:
+    """The same, its probability not looked at. Raises: RecordError."""
     record = decode_envelope(line, _DECODER, "not a capture record")
     if record.captureData.input is None and record.captureData.output is None:
         raise RecordError("not a capture record", "captureData has neither endpointInput nor endpointOutput")

@@ -15,7 +15,7 @@ from watchpost.data.payloads import Named, decode_payload
 from watchpost.data.quarantine import Quarantine
 from watchpost.data.records import RecordError, check_keys, decode_envelope
 from watchpost.data.sources import Source
-from watchpost.data.uniform import Payloads, read_payloads, side_by_side
+from watchpost.data.uniform import LineParts, read_payloads, side_by_side
 
 EVENT_ID = "event_id"
 """The column of `eventMetadata.eventId`: the captured inference id, or else the captured event id (contract 6.2)."""
@@ -56,10 +56,10 @@ class GroundTruthFiles:
         for block in line_blocks(self.sources, quarantine):
             uniform = read_payloads(block.data, block.count, _of_line)
             if uniform is not None:
-                (labels,), ids = uniform
+                (labels,) = uniform.payloads
                 assert labels is not None
-                place = pl.zeros(len(ids), dtype=pl.Int64, eager=True)
-                yield pl.DataFrame([ids.alias(EVENT_ID), place.alias(EVENT_ROW), *side_by_side([labels])])
+                place = pl.zeros(len(uniform.ids), dtype=pl.Int64, eager=True)
+                yield pl.DataFrame([uniform.ids.alias(EVENT_ID), place.alias(EVENT_ROW), *side_by_side([labels])])
                 continue
             rows: list[Named] = []
             for index, line in enumerate(block.lines()):
@@ -74,9 +74,9 @@ class GroundTruthFiles:
                 yield _typed(frame_of(rows))
 
 
-def _of_line(line: bytes) -> tuple[Payloads, str | None]:
+def _of_line(line: bytes) -> LineParts:
     record = _decode(line)
-    return (record.groundTruthData,), record.eventMetadata.eventId
+    return LineParts((record.groundTruthData,), record.eventMetadata.eventId)
 
 
 def _label_rows(line: bytes) -> list[Named]:

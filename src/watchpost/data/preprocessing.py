@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from traceback import extract_tb
 from types import SimpleNamespace
 
@@ -15,7 +15,9 @@ from watchpost.data.ground_truth import EVENT_ID, EVENT_ROW
 from watchpost.data.jsonl import name_of
 from watchpost.data.lines import line_blocks
 from watchpost.data.quarantine import Quarantine
+from watchpost.data.records import RecordError
 from watchpost.data.sources import Source
+from watchpost.data.weights import carrying, probability_text, weight_of
 from watchpost.errors import InputError
 
 _ROWS = 20_000  # rows of a batch
@@ -110,7 +112,8 @@ class Preprocessed:
     value. Text that is a number counts as one. Where the script gives names of its own, those hold.
 
     Args: handler: see Handler. logger: given to handlers that take one. truths: labels by event id, for handlers that
-    look at them. identified: rows also carry EVENT_ID and EVENT_ROW, to be met with their labels.
+    look at them. identified: rows also carry EVENT_ID and EVENT_ROW, to be met with their labels. weighing: rows have
+    the weights of their records.
     Iterating raises ScriptFailed: there are no partial results.
     """
 
@@ -119,34 +122,45 @@ class Preprocessed:
     logger: object
     truths: Mapping[str, CapturedSide] = field(default_factory=dict)
     identified: bool = False
+    weighing: bool = False
 
     @property
     def name(self) -> str:
         """The first source, and how many more there are."""
         return name_of(self.sources)
 
+    def weighted(self) -> "Preprocessed":
+        """See Weighted.weighted."""
+        return replace(self, weighing=True)
+
     def batches(self, quarantine: Quarantine) -> Iterator[pl.DataFrame]:
         """See Dataset.batches."""
         ask = _asking(self.handler, self.logger)
         rows: list[dict[str, Scalar]] = []
+        weights: list[float] = []
         for block in line_blocks(self.sources, quarantine):
             for index, line in enumerate(block.lines()):
                 if not line.strip():
                     continue
                 try:
                     record = inference_record(line, self.truths)
-                except (msgspec.DecodeError, UnicodeDecodeError) as fault:
+                    weight = weight_of(probability_text(record.event_metadata.custom_attribute))
+                except (msgspec.DecodeError, UnicodeDecodeError, RecordError) as fault:
                     source, number = block.place(index)
-                    quarantine.add(
-                        source, number, "not a capture record", str(fault), line[:200].decode("utf-8", "replace")
-                    )
+                    told = fault if isinstance(fault, RecordError) else RecordError("not a capture record", str(fault))
+                    quarantine.add(source, number, told.reason, told.detail, line[:200].decode("utf-8", "replace"))
                     continue
-                rows.extend(self._rows(record, ask))
+                made = self._rows(record, ask)
+                rows.extend(made)
+                weights.extend([weight] * len(made))
                 if len(rows) >= _ROWS:
-                    yield _frame(rows)
-                    rows = []
+                    yield self._frame(rows, weights)
+                    rows, weights = [], []
         if rows:
-            yield _frame(rows)
+            yield self._frame(rows, weights)
+
+    def _frame(self, rows: Sequence[Mapping[str, Scalar]], weights: Sequence[float]) -> pl.DataFrame:
+        return carrying(_frame(rows), weights) if self.weighing else _frame(rows)
 
     def _rows(self, record: InferenceRecord, ask: Callable[[InferenceRecord], object]) -> list[dict[str, Scalar]]:
         made = ask(record)

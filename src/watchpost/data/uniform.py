@@ -14,9 +14,10 @@ from dataclasses import dataclass
 import polars as pl
 
 from watchpost.data.cells_between import between, typed_rows
-from watchpost.data.envelopes import CapturedSide, decode_capture
+from watchpost.data.envelopes import CapturedSide, decode_unweighed
 from watchpost.data.names import positional_names
 from watchpost.data.records import RecordError
+from watchpost.data.weights import PROBABILITY_PREFIX, weights_of
 
 _VARIABLE_KEYS = frozenset(("data", "eventId", "inferenceId", "inferenceTime"))
 _HOLE = "\0"
@@ -28,32 +29,52 @@ class UniformBlock:
     """A block's rows, one per line.
 
     frame: columns by position, output first. outputs: how many of them are the output's. ids: the lines' ids, if any.
-    truth: the merged ground truth's columns; None without any.
+    truth: the merged ground truth's columns; None without any. weights: of the records; None where all weigh 1.
     """
 
     frame: pl.DataFrame
     ids: pl.Series
     outputs: int
     truth: pl.DataFrame | None = None
+    weights: pl.Series | None = None
 
 
-Payloads = tuple[CapturedSide | None, ...]
-Decode = Callable[[bytes], tuple[Payloads, str | None]]
-"""What a line holds: its payloads, each with an encoding, and its id. Raises: RecordError."""
+@dataclass(frozen=True, slots=True)
+class LineParts:
+    """What a line holds: its payloads, each with an encoding, its id, and the text of its inclusion probability."""
+
+    payloads: tuple[CapturedSide | None, ...]
+    identifier: str | None
+    probability: str | None = None
+
+
+Decode = Callable[[bytes], LineParts]
+"""The parts of a line. Raises: RecordError."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlockParts:
+    """The same of a block: payloads as typed columns; the ids, and the texts of probabilities, if any."""
+
+    payloads: tuple[pl.DataFrame | None, ...]
+    ids: pl.Series
+    probabilities: pl.Series | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Template:
-    """What the lines have in common. literals: around the variables. payloads, identifier: the number of theirs."""
+    """What the lines have in common. literals: around the variables. payloads and the others: the number of theirs."""
 
     literals: tuple[str, ...]
     payloads: tuple[int | None, ...]
     identifier: int | None
+    probability: int | None
 
     @property
     def wanted(self) -> frozenset[int]:
         """The numbers of the variables that are read; the others need only be strings."""
-        return frozenset(number for number in (*self.payloads, self.identifier) if number is not None)
+        numbers = (*self.payloads, self.identifier, self.probability)
+        return frozenset(number for number in numbers if number is not None)
 
 
 def read_uniform(data: bytes, lines: int) -> UniformBlock | None:
@@ -61,16 +82,16 @@ def read_uniform(data: bytes, lines: int) -> UniformBlock | None:
     found = read_payloads(data, lines, _captured)
     if found is None:
         return None
-    (output, input_, truth), ids = found
+    output, input_, truth = found.payloads
+    weights = None if found.probabilities is None else weights_of(found.probabilities)
+    if weights is None and found.probabilities is not None:
+        return None
     sides = [side for side in (output, input_) if side is not None]
-    return UniformBlock(side_by_side(sides), ids, 0 if output is None else output.width, truth)
+    return UniformBlock(side_by_side(sides), found.ids, 0 if output is None else output.width, truth, weights)
 
 
-def read_payloads(data: bytes, lines: int, decode: Decode) -> tuple[tuple[pl.DataFrame | None, ...], pl.Series] | None:
-    """The payloads of every line of a block as typed columns, and the lines' ids, if any; None for an unfit block.
-
-    decode: says of one line what its payloads and its id are.
-    """
+def read_payloads(data: bytes, lines: int, decode: Decode) -> BlockParts | None:
+    """The parts of every line of a block; None for an unfit block. decode: says of one line what its parts are."""
     try:
         head = data[: data.index(b"\n")].decode("utf-8")
         if not data.isascii():
@@ -85,36 +106,50 @@ def read_payloads(data: bytes, lines: int, decode: Decode) -> tuple[tuple[pl.Dat
     if any(side is None and number is not None for side, number in zip(read, template.payloads, strict=True)):
         return None
     ids = pl.Series(dtype=pl.String) if template.identifier is None else variables[template.identifier]
-    return None if (ids == "").any() else (tuple(read), ids)
+    probabilities = None if template.probability is None else variables[template.probability]
+    return None if (ids == "").any() else BlockParts(tuple(read), ids, probabilities)
 
 
-def _captured(line: bytes) -> tuple[Payloads, str | None]:
-    record = decode_capture(line)
-    return (record.captureData.output, record.captureData.input, record.groundTruthData), record.identifier
+def _captured(line: bytes) -> LineParts:
+    record = decode_unweighed(line)
+    sides = record.captureData.output, record.captureData.input, record.groundTruthData
+    return LineParts(sides, record.identifier, record.probability)
 
 
 def _template(line: str, decode: Decode) -> _Template | None:
     """The line with holes for its variables; None for a line that is not CSV on all sides, or needs escapes."""
     tokens = line.split('"')
     strings = range(3, len(tokens) - 1, 2)
-    holes = [i for i in strings if tokens[i - 2] in _VARIABLE_KEYS and tokens[i - 1].strip() == ":"]
+    holes = [i for i in strings if _is_variable(tokens, i)]
     probe = list(tokens)
     for number, i in enumerate(holes):
         end = _LINE_END.search(tokens[i])
         ending = end.group() if end else ""
-        tokens[i], probe[i] = _HOLE + ending, f"{number}{ending}"
+        start = PROBABILITY_PREFIX if tokens[i].startswith(PROBABILITY_PREFIX) else ""
+        tokens[i], probe[i] = start + _HOLE + ending, f"{start}{number}{ending}"
     text, probed = '"'.join(tokens), '"'.join(probe)
     if _HOLE in line or "\\" in _LINE_END.sub("", text.replace('\\r\\n"', '"').replace('\\n"', '"')):
         return None
     try:
-        payloads, found = decode(probed.encode("utf-8"))
+        found = decode(probed.encode("utf-8"))
     except RecordError:
         return None
-    if any(side is not None and side.encoding.upper() != "CSV" for side in payloads):
+    if any(side is not None and side.encoding.upper() != "CSV" for side in found.payloads):
         return None
-    places = tuple(None if side is None else _hole_number(side.data) for side in payloads)
-    identifier = None if found is None else _hole_number(found)
-    return None if -1 in (*places, identifier) else _Template(tuple(text.split(_HOLE)), places, identifier)
+    places = tuple(None if side is None else _hole_number(side.data) for side in found.payloads)
+    identifier, probability = (
+        None if part is None else _hole_number(part) for part in (found.identifier, found.probability)
+    )
+    if -1 in (*places, identifier, probability):
+        return None
+    return _Template(tuple(text.split(_HOLE)), places, identifier, probability)
+
+
+def _is_variable(tokens: Sequence[str], i: int) -> bool:
+    """Whether the string is the value of a key that varies, or an inclusion probability in a list."""
+    if tokens[i - 2] in _VARIABLE_KEYS and tokens[i - 1].strip() == ":":
+        return True
+    return tokens[i].startswith(PROBABILITY_PREFIX) and tokens[i - 1].strip()[-1:] in ("[", ",")
 
 
 def _hole_number(value: str) -> int:

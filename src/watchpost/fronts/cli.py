@@ -1,4 +1,4 @@
-"""The command line: `watchpost baseline`, `check`, `demo`, `serve`, `env`, `labels`.
+"""The command line: one command for each thing people do, `watchpost --help` lists them.
 
 Exit codes: 0 clean, 1 violations, 2 bad input or usage. Only messages go to stderr; results go to stdout.
 """
@@ -14,10 +14,13 @@ import click
 
 from watchpost import __version__
 from watchpost.fronts.cpu import numpy_settings
+from watchpost.fronts.credentials import credentials
+from watchpost.fronts.dead_letters import dead_letters
 from watchpost.fronts.exit_codes import CLEAN, VIOLATIONS, errors_as_exit_code
 from watchpost.fronts.labels import labels
 from watchpost.fronts.options import Describing, Reading, describing, reading
 from watchpost.fronts.serve import env, serve
+from watchpost.fronts.sign_in import sign_in, sign_out
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,7 +52,11 @@ def watchpost() -> None:
 
 watchpost.add_command(serve)
 watchpost.add_command(env)
+watchpost.add_command(sign_in)
+watchpost.add_command(sign_out)
 watchpost.add_command(labels)
+watchpost.add_command(credentials)
+watchpost.add_command(dead_letters)
 
 
 @watchpost.command()
@@ -151,22 +158,35 @@ def check(
 
 
 @watchpost.command()
-@click.option("--data", type=click.Path(path_type=Path), help="A table of your own; its periods are compared.")
+@click.option("--data", type=click.Path(path_type=Path), help="A table of your own: only its periods are compared.")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), default="demo", show_default=True, help="Folder to write into."
 )
-def demo(data: Path | None, output: Path) -> None:
-    """See it work: resale prices that drift, a baseline of the first period, and the report on the last.
+@click.option("--hours", type=click.IntRange(3, 24), default=8, show_default=True, help="Simulated hours.")
+@click.option(
+    "--sales", type=click.IntRange(40, 5000), default=300, show_default=True, help="Flats valued in each hour."
+)
+def demo(data: Path | None, output: Path, hours: int, sales: int) -> None:
+    """See it work: a model that values flats, watched for some hours in which everything goes wrong.
+
+    An endpoint with data capture, four monitors on hourly schedules, a broken column and real drift, alarms, a message
+    that names what moved, and late labels. It takes a minute or two and leaves a server's home folder to look into.
 
     \b
     Examples:
       watchpost demo
+      watchpost demo --hours 3 --sales 60
       watchpost demo --data sales.parquet
     """
-    from watchpost.fronts.demo import run_demo
+    from datetime import UTC, datetime
+
+    from watchpost.fronts.demo import check_table, run_demo
 
     with errors_as_exit_code():
-        run_demo(data, output, _console())
+        if data is not None:
+            check_table(data, output, _console())
+        else:
+            run_demo(output, _console(), datetime.now(UTC), hours, sales)
 
 
 def _observe(

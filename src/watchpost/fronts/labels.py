@@ -1,7 +1,6 @@
 """`watchpost labels`: upload what turned out to be true, where the endpoint's monitors look for it."""
 
 import json
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,8 +11,9 @@ from uuid import uuid4
 
 import click
 
-from watchpost.errors import InputError, Misconfigured
+from watchpost.errors import InputError
 from watchpost.fronts.exit_codes import errors_as_exit_code
+from watchpost.fronts.running_server import SERVER, answers_of, session_with_server
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient  # type: ignore[import-untyped]  # botocore ships no type information
@@ -44,11 +44,7 @@ _WITH_LABELS = ("ModelQuality", "ModelBias")
     help="If it cannot be told.",
 )
 @click.option("--at", help="When the labels were collected, ISO 8601.  [default: now]")
-@click.option(
-    "--home",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Home folder of the server, instead of AWS_ENDPOINT_URL.",
-)
+@SERVER
 @click.option("--json", "as_json", is_flag=True, help="Print what was uploaded as JSON.")
 def labels(
     files: tuple[str, ...],
@@ -96,17 +92,13 @@ def _upload(
     home: Path | None,
 ) -> tuple[int, list[str]]:
     """How many labels there are, and the URIs of the objects they went into."""
-    session, url = _server(home)
-    from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]  # no type information
-
+    session, url = session_with_server(home)
     with TemporaryFile() as spool:
         parts = _spooled(spool, files, columns)
-        try:
+        with answers_of(url):
             s3 = session.create_client("s3", endpoint_url=url)
             places = [place] if place else _places(session, url, endpoint)
             uploaded = [uri for each in places for uri in _uploaded(s3, each, spool, parts, at)]
-        except (BotoCoreError, ClientError) as error:
-            raise InputError(f"{url}: {error}") from error
     return sum(part.count for part in parts), uploaded
 
 
@@ -166,31 +158,6 @@ def _uploaded(s3: "BaseClient", place: _Place, spool: IO[bytes], parts: Iterable
             ContentType="application/jsonlines",
         )
         yield f"s3://{place.bucket}/{key}"
-
-
-def _server(home: Path | None) -> tuple["Session", str]:
-    """A session of botocore and the address of the server. Raises: Misconfigured: there is none."""
-    try:
-        from botocore.session import Session
-    except ImportError:
-        from watchpost import __version__
-
-        raise Misconfigured(
-            "This watchpost", __version__, "installed with the server: pip install 'watchpost[server]'"
-        ) from None
-    session = Session()
-    url = os.environ.get("AWS_ENDPOINT_URL")
-    if home is None and url:
-        return session, url
-    from watchpost.fronts.environment import environment
-
-    folder = home or Path(".watchpost")
-    if not (folder / "address").exists():
-        raise Misconfigured("--home", str(folder), "a server's home folder, or AWS_ENDPOINT_URL must name its address")
-    about = environment(folder.resolve(), "default")
-    session.set_credentials(about["AWS_ACCESS_KEY_ID"], about["AWS_SECRET_ACCESS_KEY"])
-    session.set_config_variable("region", about["AWS_REGION"])
-    return session, about["AWS_ENDPOINT_URL"]
 
 
 def _places(session: "Session", url: str, endpoint: str | None) -> list[_Place]:

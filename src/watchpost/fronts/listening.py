@@ -16,7 +16,8 @@ from watchpost.errors import Misconfigured
 from watchpost.fronts.environment import write_sagemaker_config
 from watchpost.service.configuration import Configuration, url_of
 from watchpost.service.home import write_address
-from watchpost.service.server import open_server
+from watchpost.service.server import Server, open_server
+from watchpost.service.sign_in import new_link
 
 # How long requests may take to finish once the server was told to stop.
 _LAST_REQUESTS_SECONDS = 15
@@ -48,7 +49,7 @@ def serve_until_told(configuration: Configuration, listener: socket.socket, say:
     from watchpost.fronts.aws.app import application
 
     with open_server(configuration) as server:
-        web = _Web(uvicorn_settings(application(server)), lambda: _ready(configuration, say))
+        web = _Web(uvicorn_settings(application(server)), lambda: _ready(server, say))
         # Models and code live as long as the process: the collector need not walk through them again and again.
         gc.collect()
         gc.freeze()
@@ -107,15 +108,18 @@ class _Web(uvicorn.Server):
                 signal.signal(number, action)
 
 
-def _ready(configuration: Configuration, say: Callable[[str], None]) -> None:
+def _ready(server: Server, say: Callable[[str], None]) -> None:
+    configuration = server.configuration
     url = url_of(configuration.host, configuration.port)
     write_sagemaker_config(configuration.home, configuration.region, configuration.account)
-    write_address(configuration.home, url, configuration.region, configuration.account)
+    write_address(configuration.home, url, configuration.region, configuration.account, configuration.base_url)
     home = str(configuration.home)
     option = "" if home == str(Path(".watchpost").resolve()) else f" --home {shlex.quote(home)}"
     say(
         f"Watchpost {__version__} is running at {url}\n"
         f"  home            {home}\n"
         f'  for AWS clients eval "$(watchpost env{option})"\n'
+        f"  to sign in      {new_link(configuration.base_url, configuration.home, server.clock.now())}\n"
+        f"                  (once, within 15 minutes; watchpost sign-in{option} prints another)\n"
         "  to stop         Ctrl+C"
     )

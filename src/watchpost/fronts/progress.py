@@ -10,6 +10,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from watchpost.data.dataset import Dataset, Identified
 from watchpost.data.identifiers import RepeatedIds
 from watchpost.data.quarantine import Quarantine
+from watchpost.data.weights import with_weights
 
 
 class _Watched:
@@ -29,6 +30,9 @@ class _Watched:
 
     def by_event(self) -> Dataset:
         return _Watched(self._dataset.by_event(), self._progress) if isinstance(self._dataset, Identified) else self
+
+    def weighted(self) -> Dataset:
+        return _Watched(with_weights(self._dataset), self._progress)
 
     def batches(self, quarantine: Quarantine) -> Iterator[pl.DataFrame]:
         task = self._progress.add_task(self.name, total=None, rows="0")

@@ -64,19 +64,20 @@ class Cells:
 
     def __getitem__(self, chosen: slice | Flags | Integers) -> "Cells":
         """Some of the cells: a slice, a mask, or positions."""
-        where = np.arange(len(self))[chosen]
-        items = self.items[where]
+        items = self.items[chosen]
         if items.any():
-            taken = ranges((np.cumsum(self.items) - self.items)[where], items)
+            taken = ranges((np.cumsum(self.items) - self.items)[chosen], items)
             values, weights = self.values[taken], self.weights[taken]
         else:
             values, weights = _NONE, _NONE
+        # Cells of one sample have one array for all three, which is picked from once.
+        total = self.total[chosen]
         return Cells(
             self.key[chosen],
             self.count[chosen],
-            self.total[chosen],
-            self.low[chosen],
-            self.high[chosen],
+            total,
+            total if self.low is self.total else self.low[chosen],
+            total if self.high is self.total else self.high[chosen],
             self.whole[chosen],
             self.coarse[chosen],
             items,
@@ -105,7 +106,8 @@ class Cells:
         """The cells of some series (ascending numbers, each once) that start in [start, end)."""
         first = np.searchsorted(self.key, keys(series, np.int64(max(start, 0))))
         last = np.searchsorted(self.key, keys(series, np.int64(min(max(end, 0), LAST_START))))
-        return self[ranges(first, np.maximum(last - first, 0))]
+        lengths = np.maximum(last - first, 0)
+        return self if lengths.sum() == len(self) else self[ranges(first, lengths)]
 
 
 _NONE: Floats = np.empty(0)
@@ -156,9 +158,9 @@ def rolled(cells: Cells, period: int, origin: int = 0) -> Cells:
     Args: cells: ascending. period: seconds; must be a multiple of what the cells stand for, or cells stay as they are.
     origin: epoch second at which some period starts; None may start before it if they are to keep their order.
     """
-    start = cells.start
-    aligned = start - (start - origin) % period
-    return regroup(cells, keys(cells.series, aligned))
+    into = (cells.start - origin) % period
+    aligned: Integers = cells.key - (into << 1) - (cells.key & 1)
+    return regroup(cells, aligned)
 
 
 def regroup(cells: Cells, key: Integers) -> Cells:
@@ -172,12 +174,13 @@ def regroup(cells: Cells, key: Integers) -> Cells:
     if len(first) == len(key):
         return replace(cells, key=key)
     low, high = np.minimum.reduceat(cells.low, first), np.maximum.reduceat(cells.high, first)
-    whole = np.logical_and.reduceat(cells.whole, first)
+    known = bool(cells.whole.any())
+    whole = np.logical_and.reduceat(cells.whole, first) if known else np.zeros(len(first), dtype=np.bool_)
     # One value, however often, needs no sketch; and what is not known of a part is not known of the whole.
     sketched = whole & (low < high)
     items, values, weights = np.zeros(len(first), dtype=np.int64), _NONE, _NONE
-    coarse = np.logical_or.reduceat(cells.coarse, first) & sketched
-    if sketched.any():
+    coarse = np.logical_or.reduceat(cells.coarse, first) & sketched if known else whole
+    if known and sketched.any():
         group = np.cumsum(new) - 1
         lengths, values, weights = cells.explicit()
         of_item = np.repeat(group, lengths)

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from watchpost.metrics.cells import EMPTY, Cells, merge, rolled
 from watchpost.metrics.sketch import Floats, Integers
 
+# So many series are taken in while a question waits; more of them wait until they are asked for again.
+_MOST_AT_ONCE = 1000
 _FIGURES = 4  # count, total, low, high
 _NOTHING = np.array([0.0, 0.0, np.inf, -np.inf])
 _COMBINED = (np.add, np.add, np.minimum, np.maximum)
@@ -25,6 +27,8 @@ class Recent:
         self._figures: NDArray[np.float64] = _blank(length, 0)
         self._end = 0  # the first moment (epoch // step) that the ring does not hold yet
         self._ahead: Cells = EMPTY  # of moments that are still to come
+        self._asked = -1  # when series were put off, epoch seconds
+        self.put_off: Integers = np.empty(0, dtype=np.int64)
 
     @property
     def start(self) -> int:
@@ -37,7 +41,19 @@ class Recent:
 
     def unwatched(self, series: Integers) -> Integers:
         """Which of these series have no place yet, ascending, each once."""
-        return np.unique(series[self._slots_of(series) < 0])
+        return _distinct(series[self._slots_of(series) < 0])
+
+    def puts_off(self, new: Integers, now: int) -> bool:
+        """Whether these series, which have no place, are to be answered for without the ring this time.
+
+        Whoever asks for thousands for the first time, as a server does that just started, gets an answer sooner from
+        history. The series are kept in `put_off` meanwhile. Args: now: epoch seconds; a later one is another time.
+        """
+        if len(new) <= _MOST_AT_ONCE or self._asked not in {-1, now}:
+            return False
+        self._asked = now
+        self.put_off = _distinct(np.concatenate((self.put_off, new)))
+        return True
 
     def watch(self, series: Integers, history: Cells) -> None:
         """Give series that have none a place; `history` is what is known of them (ascending cells)."""
@@ -51,6 +67,7 @@ class Recent:
             self._slots = np.concatenate((self._slots, more))
         self._slots[series] = np.arange(old, new)
         self._watched = new
+        self._asked, self.put_off = -1, np.empty(0, dtype=np.int64)
         self.add(history)
 
     def advance(self, end: int) -> None:
@@ -107,6 +124,12 @@ class Recent:
             return np.full(len(series), -1, dtype=np.int64)
         slots: Integers = self._slots[np.minimum(series, len(self._slots) - 1)]
         return np.where(series < len(self._slots), slots, -1)
+
+
+def _distinct(numbers: Integers) -> Integers:
+    # numpy's own unique hashes, which takes ten times as long as sorting.
+    ordered = np.sort(numbers)
+    return ordered[np.append(True, ordered[1:] != ordered[:-1])] if len(ordered) else ordered
 
 
 def _blank(length: int, slots: int) -> NDArray[np.float64]:

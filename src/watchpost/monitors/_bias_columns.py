@@ -12,6 +12,7 @@ from watchpost.data.ground_truth import EVENT_ID, EVENT_ROW
 from watchpost.data.labels import TRUTH_PREFIX, Coverage, join_batches
 from watchpost.data.ledger import last_labels
 from watchpost.data.quarantine import Quarantine
+from watchpost.data.weights import WEIGHT, Relative, relative
 from watchpost.errors import InputError
 from watchpost.monitors._bias_settings import Attributes
 from watchpost.quality.attributes import find_columns
@@ -51,13 +52,16 @@ class BiasColumns:
     def batches(self, dataset: Dataset, truth: Dataset | None, quarantine: Quarantine) -> Iterator[pl.DataFrame]:
         """The rows, their label under the configuration's name and the answer as PREDICTED, where there are any.
 
+        Rows of unequal weight also have it, as WEIGHT, relative to the first row's.
         Args: truth: labels that arrived later; rows without one are counted in `coverage` and left out.
         Raises: InputError where labels cannot be joined, or an attribute finds no column.
         """
-        table = dataset.by_event() if isinstance(dataset, Identified) else dataset
+        table = relative(dataset.by_event() if isinstance(dataset, Identified) else dataset)
         for batch in self._labelled(table, truth, quarantine):
             self.rows += batch.height
-            yield self._under_known_names(batch)
+            weights = [batch[WEIGHT]] if WEIGHT in batch.columns and isinstance(table, Relative) else []
+            named = self._under_known_names(batch.drop(column.name for column in weights))
+            yield named.with_columns(weights) if weights else named
 
     def require(self, names: Sequence[str]) -> None:
         """Raises: InputError when one of the columns that counting needs was in no batch."""

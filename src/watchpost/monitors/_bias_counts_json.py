@@ -1,7 +1,7 @@
 """`bias_counts.json`, ours: what a baseline's metrics rest on, so that their own sampling error can be told later.
 
 Confusion cells of every group, how the configuration was settled against the data, and the outcomes of flip tests. The
-cells add up over files of the same grouping.
+cells add up over files of the same grouping. Where rows have weights, so have the cells: sums, and sums of squares.
 """
 
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from watchpost.bias import Above, BiasCounts, EachValue, FacetRule, Grouping, OneOf
 from watchpost.bias.counts import FacetCounts
@@ -44,13 +45,15 @@ class _Rule(msgspec.Struct, omit_defaults=True):
     above: float | None = None
 
 
-class _Facet(msgspec.Struct):
+class _Facet(msgspec.Struct, omit_defaults=True):
     columns: list[str]
     rules: list[_Rule]  # one without any field: every value
     values: list[str]
     groups: list[str]
     rows: list[list[list[list[int]]]]
     maximum: float | None = None
+    weights: list[list[list[list[float]]]] | None = None
+    squares: list[list[list[list[float]]]] | None = None
 
 
 class _Flip(msgspec.Struct, omit_defaults=True):
@@ -80,6 +83,8 @@ class _Document(msgspec.Struct):
     features: list[str]
     text_columns: list[str]
     seed: int
+    weight: float | None = None
+    squares: float | None = None
 
 
 def write_counts(learned: Learned) -> str:
@@ -101,6 +106,8 @@ def write_counts(learned: Learned) -> str:
         list(learned.features),
         list(learned.text),
         learned.seed,
+        counts.weight if _weighted(counts) else None,
+        counts.squares if _weighted(counts) else None,
     )
     return msgspec.json.encode(document).decode() + "\n"
 
@@ -129,7 +136,9 @@ def parse_counts(text: str | bytes, path: str) -> Learned:
         document.group_variable,
     )
     rows = float(document.rows)
-    counts = BiasCounts(who, facets, document.rows, document.left_out, rows, rows, document.label_maximum)
+    weight = rows if document.weight is None else document.weight
+    squares = rows if document.squares is None else document.squares
+    counts = BiasCounts(who, facets, document.rows, document.left_out, weight, squares, document.label_maximum)
     flips = {(flip.facet, flip.value): _read_flip(flip) for flip in document.flip_tests}
     return Learned(
         counts,
@@ -144,9 +153,21 @@ def parse_counts(text: str | bytes, path: str) -> Learned:
 
 def _facet(facet: FacetCounts) -> _Facet:
     rules = [_written(rule) for rule in facet.rule.rules]
+    weighted = facet.squares is not None
     return _Facet(
-        list(facet.rule.columns), rules, list(facet.values), list(facet.groups), facet.rows.tolist(), facet.maximum
+        list(facet.rule.columns),
+        rules,
+        list(facet.values),
+        list(facet.groups),
+        facet.rows.tolist(),
+        facet.maximum,
+        facet.weights.tolist() if weighted else None,
+        facet.squared.tolist() if weighted else None,
     )
+
+
+def _weighted(counts: BiasCounts) -> bool:
+    return any(facet.squares is not None for facet in counts.facets)
 
 
 def _read_facet(facet: _Facet, index: int, path: str) -> FacetCounts:
@@ -159,7 +180,23 @@ def _read_facet(facet: _Facet, index: int, path: str) -> FacetCounts:
         raise MalformedBaseline(path, f"facets[{index}].rows", f"expected counts of at least 0, of the shape {shape}")
     rule = FacetRule(tuple(facet.columns), tuple(_read_rule(rule) for rule in facet.rules))
     values, groups = tuple(facet.values), tuple(facet.groups)
-    return FacetCounts(rule, values, groups, rows.astype(np.float64), rows, facet.maximum)
+    if facet.weights is None or facet.squares is None:
+        return FacetCounts(rule, values, groups, rows.astype(np.float64), rows, facet.maximum)
+    weights, squares = (
+        _sums(sums, shape, f"facets[{index}].{name}", path)
+        for name, sums in (("weights", facet.weights), ("squares", facet.squares))
+    )
+    return FacetCounts(rule, values, groups, weights, rows, facet.maximum, squares)
+
+
+def _sums(listed: list[list[list[list[float]]]], shape: tuple[int, ...], where: str, path: str) -> NDArray[np.float64]:
+    try:
+        sums = np.array(listed, dtype=np.float64)
+    except ValueError:  # lists of unequal lengths
+        sums = np.zeros(0)
+    if sums.shape != shape or (sums < 0).any():
+        raise MalformedBaseline(path, where, f"expected sums of at least 0, of the shape {shape}")
+    return sums
 
 
 def _written(rule: Rule | EachValue) -> _Rule:

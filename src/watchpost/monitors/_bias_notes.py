@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from watchpost.bias import BiasTable
 from watchpost.bias.table import LEAST_ROWS
 from watchpost.data.labels import Coverage
+from watchpost.data.weights import WeightSums
 from watchpost.monitors._bias_baseline import BiasBaseline
 from watchpost.monitors._bias_counts_json import COUNTS, Learned
 from watchpost.monitors._bias_figures import group_name
+from watchpost.monitors._weighting import weighing
 
 
 def notes(
@@ -24,6 +26,8 @@ def notes(
 
 def _of_rows(seen: Learned, coverage: Coverage | None) -> Iterator[str]:
     counts = seen.counts
+    if any(facet.squares is not None for facet in counts.facets):
+        yield weighing(WeightSums(counts.rows, counts.weight, counts.squares))
     if coverage is not None:
         withdrawn = f"; {coverage.withdrawn:,} labels were withdrawn" if coverage.withdrawn else ""
         yield (

@@ -1,6 +1,7 @@
 """The rows that the flip test needs, gathered from a stream, and never more than memory allows."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -8,6 +9,7 @@ import polars as pl
 from watchpost.bias import BiasCounts, flip_tests
 from watchpost.bias.flip_test import Flips
 from watchpost.bias.table import FlipOutcome
+from watchpost.data.weights import WEIGHT
 from watchpost.monitors._bias_columns import completed
 
 MOST_CELLS = 20_000_000
@@ -35,7 +37,7 @@ class FlipRows:
 
     def add(self, batch: pl.DataFrame) -> None:
         """Take in the rows of a batch."""
-        part = batch.select([name for name in self._columns if name in batch.columns])
+        part = batch.select([name for name in (*self._columns, WEIGHT) if name in batch.columns])
         if self._share < 1:
             part = self._thinned(part, self._share)
         self._parts.append(part)
@@ -49,8 +51,11 @@ class FlipRows:
         if counts.grouping.predicted is None or not self._rows:
             return {}
         frame = pl.concat(self._parts, how="diagonal_relaxed") if len(self._parts) > 1 else self._parts[0]
-        frame = completed(frame, counts.grouping.columns)
-        found = flip_tests(frame, counts.grouping, counts, features=self._features, rng=self._rng)
+        who = counts.grouping
+        if WEIGHT in frame.columns:
+            who, frame = replace(who, weight=WEIGHT), frame.with_columns(pl.col(WEIGHT).fill_null(1.0))
+        frame = completed(frame, who.columns)
+        found = flip_tests(frame, who, counts, features=self._features, rng=self._rng)
         return {key: self._marked(outcome) for key, outcome in found.items()}
 
     def _marked(self, outcome: FlipOutcome) -> FlipOutcome:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from watchpost.data.weights import WeightSums
 from watchpost.profiles.statistics import Statistics
 from watchpost.profiles.statistics_json import parse_statistics
 from watchpost.verdicts import QuarantineSummary
@@ -12,11 +13,22 @@ from watchpost.verdicts import QuarantineSummary
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What was seen of the current data: everything a judgement needs, and no row."""
+    """What was seen of the current data: everything a judgement needs, and no row.
+
+    statistics: of the rows as they came. sample: of rows drawn by their weights, where these differ; then that is what
+    is judged. weights: what the rows' weights come to.
+    """
 
     name: str
     statistics: Statistics
     quarantine: QuarantineSummary = field(default_factory=QuarantineSummary)
+    sample: Statistics | None = None
+    weights: WeightSums | None = None
+
+    @property
+    def judged(self) -> Statistics:
+        """The statistics that speak of the traffic."""
+        return self.statistics if self.sample is None else self.sample
 
 
 class _Outline(msgspec.Struct):

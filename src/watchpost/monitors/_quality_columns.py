@@ -1,16 +1,25 @@
 """The few columns that model quality needs, found batch by batch and called the same in all of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from watchpost.data.ground_truth import EVENT_ID, EVENT_ROW
+from watchpost.data.weights import WEIGHT
 from watchpost.errors import InputError
 from watchpost.monitors._settings import ProblemType, Settings
-from watchpost.quality.attributes import OUTPUT_PREFIX, TRUTH_PREFIX, Attributes, find_columns
+from watchpost.quality.attributes import (
+    OUTPUT_PREFIX,
+    TRUTH_PREFIX,
+    Attributes,
+    Outcomes,
+    find_columns,
+    select_outcomes,
+)
 
 INFERENCE, PROBABILITY, TRUTH = "inference", "probability", "truth"
+_FACTS = (EVENT_ID, EVENT_ROW, WEIGHT)
 INPUT_PREFIX = "endpointInput_"
 
 
@@ -51,7 +60,9 @@ class QualityColumns:
 
         Raises: InputError when an attribute stands for a list where one column is needed.
         """
-        columns = [frame[name] for name in frame.columns if name in (EVENT_ID, EVENT_ROW)]
+        chosen = any(wanted.called == WEIGHT for wanted in self._wanted)
+        facts = [name for name in frame.columns if name in _FACTS and not (chosen and name == WEIGHT)]
+        columns = [frame[name] for name in facts]
         for wanted in self._wanted:
             found = find_columns(frame.columns, wanted.attribute)
             if not found or (wanted.several and self._scores not in (0, len(found))):
@@ -72,6 +83,11 @@ class QualityColumns:
     def answered(self, frame: pl.DataFrame) -> bool:
         """Whether the frame holds what `answers` finds."""
         return all(find_columns(frame.columns, wanted.called) for wanted in self._wanted)
+
+    def outcomes(self, rows: pl.DataFrame) -> Outcomes:
+        """The rows that can be judged, of answers beside their truth, by their weights if they have any."""
+        weighted = WEIGHT in rows.columns
+        return select_outcomes(rows, replace(self.attributes, weight=WEIGHT) if weighted else self.attributes)
 
     def truth(self, frame: pl.DataFrame) -> pl.Series | None:
         """The label column of a frame; None if it is absent. Raises: InputError when it is not clear which it is."""
@@ -146,6 +162,9 @@ def _wanted(problem_type: ProblemType, settings: Settings) -> tuple[_Wanted, ...
         several = problem_type == "MulticlassClassification"
         option, field = "--probability-attribute", "probability_attribute"
         found.append(_Wanted(PROBABILITY, settings.probability_attribute, option, field, several))
+    if settings.weight_attribute is not None:
+        field = "weight_attribute"
+        found.append(_Wanted(WEIGHT, settings.weight_attribute, field, field))
     return tuple(found)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from watchpost.monitors._quality_baseline import QualityBaseline
 from watchpost.monitors._quality_figures import group_of
 from watchpost.monitors._quality_observation import QualityObservation
+from watchpost.monitors._weighting import weighing
 from watchpost.quality.compare import QualityOutcome
 from watchpost.quality.figures import Figures
 from watchpost.quality.metrics import BEST_CONSTANT
@@ -15,6 +16,8 @@ from watchpost.verdicts import Violation
 def notes(baseline: QualityBaseline, current: QualityObservation, outcome: QualityOutcome) -> Iterator[str]:
     """Things that are no violation, how complete the window is first."""
     coverage, figures = current.coverage, current.figures
+    if current.weights is not None:
+        yield weighing(current.weights)
     if coverage.labelled < coverage.predictions:
         yield f"{coverage.labelled:,} of {coverage.predictions:,} predictions have a label so far."
     if coverage.withdrawn:

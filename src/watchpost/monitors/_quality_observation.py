@@ -12,6 +12,7 @@ from watchpost.data.ground_truth import EVENT_ID
 from watchpost.data.labels import Coverage, LabelledPredictions, join_batches
 from watchpost.data.ledger import last_labels
 from watchpost.data.quarantine import Quarantine
+from watchpost.data.weights import WeightSums, relative
 from watchpost.errors import InputError
 from watchpost.monitors._quality_columns import TRUTH, QualityColumns, segment_name
 from watchpost.monitors._settings import ProblemType, Settings
@@ -32,6 +33,7 @@ class QualityObservation:
     measured: the figures of the predictions with a usable label. coverage: of all predictions. unusable: predictions
     with a label that were left out, as answer or label is missing, or is not what the problem type asks for.
     segments: by column, worst first. expected_share: of predictions that have a label by now, if somebody said so.
+    weights: what those of the judged predictions come to; None where all weigh the same.
     """
 
     name: str
@@ -41,6 +43,7 @@ class QualityObservation:
     segments: tuple[Segment, ...] = ()
     expected_share: float | None = None
     quarantine: QuarantineSummary = field(default_factory=QuarantineSummary)
+    weights: WeightSums | None = None
 
     @property
     def figures(self) -> Figures:
@@ -58,11 +61,11 @@ def see(dataset: Dataset, problem_type: ProblemType, settings: Settings, quarant
     for met in _labelled(dataset, columns, settings, quarantine):
         coverage = coverage.plus(met.coverage)
         if met.rows.width:
-            whole.update(met.rows, rng)
+            whole.add(columns.outcomes(met.rows), rng)
             for part in parts.values():
                 part.update(met.rows, columns, rng)
     columns.require()
-    figures = whole.figures(rng)
+    figures = whole.figures(rng).per_row()
     if coverage.labelled and not figures.rows:
         raise InputError(_none_usable(dataset.name, problem_type, coverage.labelled))
     return QualityObservation(
@@ -73,6 +76,7 @@ def see(dataset: Dataset, problem_type: ProblemType, settings: Settings, quarant
         tuple(segment for part in parts.values() for segment in part.segments(problem_type, rng)),
         settings.expected_label_share,
         quarantine.summary(),
+        whole.weights,
     )
 
 
@@ -80,7 +84,7 @@ def _labelled(
     dataset: Dataset, columns: QualityColumns, settings: Settings, quarantine: Quarantine
 ) -> Iterator[LabelledPredictions]:
     """The rows that have a label, as TRUTH beside the answers, batch by batch."""
-    table = dataset.by_event() if isinstance(dataset, Identified) else dataset
+    table = relative(dataset.by_event() if isinstance(dataset, Identified) else dataset)
     if settings.ground_truth is not None:
         labels = last_labels(settings.ground_truth, quarantine)
         for met in join_batches(_predictions(table, columns, quarantine), labels):
@@ -136,11 +140,11 @@ class _Parts:
                     f"--segment {self._column!r} (Settings.segments) has more than {MOST_SEGMENTS} distinct values: "
                     "those are no segments. Bin the column, or choose a categorical one."
                 )
-            own.update(rows.filter(values.eq_missing(value)), rng)
+            own.add(columns.outcomes(rows.filter(values.eq_missing(value))), rng)
 
     def segments(self, problem_type: ProblemType, rng: np.random.Generator) -> tuple[Segment, ...]:
         """The figures of every value, worst first."""
-        measured = ((value, own.figures(rng)) for value, own in self._evaluations.items())
+        measured = ((value, own.figures(rng).per_row()) for value, own in self._evaluations.items())
         found = (Segment(self._column, value, figures, figures.rows < LEAST_ROWS) for value, figures in measured)
         return worst_first(found, problem_type)
 

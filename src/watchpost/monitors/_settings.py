@@ -17,6 +17,8 @@ class Settings:
     probability_attribute: the column of the score. probability_threshold_attribute: a score at or above it is the
     positive label, in [0, 1]. ground_truth_attribute: the column of the true value or label.
     Attributes are names, indexes of columns (`"0"`), or paths into nested JSON (`predictions[0].score`).
+    weight_attribute: the column of sample weights, for model quality; None takes the weights of captured records
+    (`watchpost.data.weights`), and where there are none all rows count alike.
     segments: categorical columns; every figure is also given for each of their values.
     ground_truth: labels that arrived later, to be joined on the records' ids.
     expected_label_share: of predictions that have a label by now as a rule, in [0, 1]; fewer are then a violation.
@@ -36,3 +38,4 @@ class Settings:
     analysis_config: str | None = None
     model: object = None
     seed: int = 0
+    weight_attribute: str | None = None

@@ -1,7 +1,7 @@
 """Bias: do groups of people fare farther apart than they did in the baseline?"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
@@ -25,6 +25,7 @@ from watchpost.constraints.violations_json import VIOLATIONS
 from watchpost.data.dataset import Dataset
 from watchpost.data.labels import Coverage
 from watchpost.data.quarantine import Quarantine
+from watchpost.data.weights import WEIGHT
 from watchpost.errors import EmptySource
 from watchpost.monitors import LearnedSummary, Monitor, Settings, Terms
 from watchpost.monitors._bias_baseline import ANALYSIS, BiasBaseline
@@ -134,7 +135,8 @@ def _seen(
     parts: list[BiasCounts] = []
     rows: FlipRows | None = None
     for batch in reader.batches(dataset, settings.ground_truth, quarantine):
-        parts.append(count(completed(batch, who.columns), who))
+        weighted = replace(who, weight=WEIGHT) if WEIGHT in batch.columns else who
+        parts.append(replace(count(completed(batch, who.columns), weighted), grouping=who))
         if rows is None:
             going_by = features if features is not None else flip_features(reader, (), who.label)
             rows = FlipRows(who.columns, going_by, np.random.default_rng(settings.seed))

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+import numpy as np
+
 from watchpost.constraints.baseline import CONSTRAINTS, STATISTICS, Baseline
 from watchpost.constraints.check import check_constraints
 from watchpost.constraints.constraints_json import write_constraints
@@ -12,10 +14,12 @@ from watchpost.constraints.violations_json import VIOLATIONS, write_violations
 from watchpost.data.dataset import Dataset, Identified
 from watchpost.data.identifiers import RepeatedIds
 from watchpost.data.quarantine import Quarantine
+from watchpost.data.weights import Tallied, Weighted, WeightSums, resampled, with_weights
 from watchpost.drift import judge as judge_drift
 from watchpost.drift import load as load_test
 from watchpost.errors import EmptySource
 from watchpost.monitors import LearnedSummary, Monitor, Observation, Settings, Terms, observed_elsewhere
+from watchpost.monitors._weighting import resampling, with_traces
 from watchpost.profiles.bins import bins
 from watchpost.profiles.gap import is_numeric
 from watchpost.profiles.profile import profile
@@ -25,9 +29,12 @@ from watchpost.verdicts import FeatureReport, Report, Side, Summary, Verdict, Vi
 
 
 def suggest_baseline(dataset: Dataset, settings: Settings, quarantine: Quarantine) -> Baseline:
-    """Learn statistics and constraints. Raises: EmptySource, InputError."""
-    del settings  # the data says it all
-    statistics = profile(dataset, quarantine=quarantine).statistics()
+    """Learn statistics and constraints; records sampled unequally count by their weights.
+
+    Raises: EmptySource, InputError.
+    """
+    plain, sample, _ = _seen(dataset, dataset, None, settings, quarantine)
+    statistics = plain if sample is None else sample
     if not statistics.item_count:
         raise EmptySource(dataset.name)
     return Baseline(suggest_constraints(statistics), statistics, dataset.name)
@@ -35,14 +42,34 @@ def suggest_baseline(dataset: Dataset, settings: Settings, quarantine: Quarantin
 
 def observe(baseline: Baseline, dataset: Dataset, settings: Settings, quarantine: Quarantine) -> Observation:
     """See new data, its numbers counted in the baseline's cells, and its records' ids. Raises: InputError."""
-    del settings  # the data says it all
     ids = RepeatedIds()
     table = dataset.counting(ids) if isinstance(dataset, Identified) else dataset
-    seen = profile(table, baseline=baseline.statistics, quarantine=quarantine).statistics()
+    plain, sample, weights = _seen(table, dataset, baseline.statistics, settings, quarantine)
     counts = ids.counts()
+    identifiers = counts if counts.records else None
     return Observation(
-        dataset.name, replace(seen, identifiers=counts if counts.records else None), quarantine.summary()
+        dataset.name,
+        replace(plain, identifiers=identifiers),
+        quarantine.summary(),
+        None if sample is None else replace(sample, identifiers=identifiers),
+        weights,
     )
+
+
+def _seen(
+    table: Dataset, again: Dataset, baseline: Statistics | None, settings: Settings, quarantine: Quarantine
+) -> tuple[Statistics, Statistics | None, WeightSums | None]:
+    """The statistics of the rows, and of a sample drawn by their weights where these differ.
+
+    again: the same rows, to be read once more where they do.
+    """
+    tallied = Tallied(with_weights(table)) if isinstance(table, Weighted) else None
+    plain = profile(table if tallied is None else tallied, baseline=baseline, quarantine=quarantine).statistics()
+    if tallied is None or tallied.alike:
+        return plain, None, None
+    drawn = resampled(again, tallied, np.random.default_rng([settings.seed, 3]))
+    sample = profile(drawn, baseline=baseline, quarantine=Quarantine()).statistics()
+    return plain, with_traces(sample, plain), tallied.sums
 
 
 def judge(baseline: Baseline, current: Observation, terms: Terms) -> Report:
@@ -50,14 +77,16 @@ def judge(baseline: Baseline, current: Observation, terms: Terms) -> Report:
     outcome = check_constraints(
         baseline.statistics,
         baseline.constraints,
-        current.statistics,
+        current.judged,
         quarantine=current.quarantine,
         compat=terms.compat,
     )
-    verdicts = {verdict.feature: verdict for verdict in _verdicts(baseline, current.statistics, terms)}
+    verdicts = {verdict.feature: verdict for verdict in _verdicts(baseline, current.judged, terms)}
     drifted = [verdict for verdict in verdicts.values() if verdict.drifted == "yes"]
     violations = outcome.violations + tuple(_drift_violation(verdict) for verdict in drifted)
     notes = outcome.notes
+    if current.weights is not None:
+        notes = (resampling(current.weights, current.judged.item_count), *notes)
     if baseline.statistics is None:
         notes += ("The baseline has no statistics.json, so drift was not judged.",)
     compared = sum(verdict.drifted != "not_enough_data" for verdict in verdicts.values())
@@ -71,11 +100,11 @@ def judge(baseline: Baseline, current: Observation, terms: Terms) -> Report:
         summary=Summary(
             data_quality_score=1 - outcome.failed / outcome.evaluated if outcome.evaluated else None,
             drift_score=len(drifted) / compared if compared else None,
-            missing_value_rate=_missing_value_rate(baseline, current.statistics),
+            missing_value_rate=_missing_value_rate(baseline, current.judged),
             violations=len(violations),
         ),
         violations=violations,
-        features=tuple(_features(baseline, current.statistics, violations, verdicts)),
+        features=tuple(_features(baseline, current.judged, violations, verdicts)),
         quarantine=current.quarantine,
         notes=notes,
     )

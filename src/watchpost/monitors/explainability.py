@@ -38,6 +38,7 @@ from watchpost.monitors._attribution_baseline import (
 from watchpost.monitors._attribution_report import figures_of, violations_of, with_labels
 from watchpost.monitors._explained_model import LOGGED, MissingModel, explainer_for, open_model
 from watchpost.monitors._explained_rows import Sample, feature_rows, read_sample
+from watchpost.monitors._weighting import representative, resampling
 from watchpost.verdicts import QuarantineSummary, Report, Summary, Violation
 
 VIOLATIONS = "constraint_violations.json"
@@ -171,7 +172,8 @@ def _explained(
     baseline: AttributionBaseline | None,
     rng: np.random.Generator,
 ) -> Explained:
-    sample = read_sample(dataset, quarantine, rng)
+    table, weights = representative(dataset, rng)
+    sample = read_sample(table, quarantine, rng)
     if not sample.frame.height:
         return Explained(dataset.name, None, quarantine=quarantine.summary(), seed=settings.seed)
     known = baseline.metadata if baseline is not None else None
@@ -197,7 +199,7 @@ def _explained(
         explanation.rows,
         explanation.model_rows,
     )
-    notes = []
+    notes = [] if weights is None else [resampling(weights, sample.records)]
     if sample.records > explanation.rows:
         drawn = f"{explanation.rows:,} of {sample.records:,} rows of {dataset.name}, drawn at random"
         notes.append(f"Explained were {drawn} (seed {settings.seed}).")

@@ -19,6 +19,7 @@ import polars as pl
 
 from watchpost.data.ground_truth import EVENT_ID, EVENT_ROW
 from watchpost.data.payloads import ENVELOPES
+from watchpost.data.weights import WEIGHT as CAPTURE_WEIGHT
 from watchpost.errors import InputError
 from watchpost.quality.metrics import ProblemType
 
@@ -106,7 +107,7 @@ def find_columns(names: Sequence[str], attribute: str, prefix: str = OUTPUT_PREF
         if elements:
             return tuple(elements[index] for index in sorted(elements))
     if re.fullmatch(r"[0-9]+", attribute):
-        own = [n for n in names if n not in (EVENT_ID, EVENT_ROW)]
+        own = [n for n in names if n not in (EVENT_ID, EVENT_ROW, CAPTURE_WEIGHT)]
         truths = [n for n in own if n.startswith(TRUTH_PREFIX)]
         own = (truths or own) if prefix == TRUTH_PREFIX else [n for n in own if n not in truths]
         return tuple(own[int(attribute) : int(attribute) + 1])

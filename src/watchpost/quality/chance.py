@@ -65,14 +65,15 @@ def interval(current: Measured, name: str, alpha: float = 0.05) -> tuple[float, 
 def support(figures: Figures, name: str) -> float | None:
     """Rows that a score rests on: of recall the positives, of precision the called, of auc the rarer class.
 
-    None for what is no score in [0, 1] of a classification.
+    None for what is no score in [0, 1] of a classification. Rows of unequal weight count for as many as would tell as
+    much were all weights equal (`Figures.worth`).
     """
     if figures.problem_type == "Regression" or not _is_score(figures, name):
         return None
     matrix = figures.confusion_matrix
     if figures.problem_type == "MulticlassClassification" or matrix is None or matrix.classes != ("0", "1"):
-        return figures.weight
-    (right, wrong), (missed, hits) = matrix.counts
+        return figures.weight * figures.worth
+    (right, wrong), (missed, hits) = matrix.scaled(figures.worth).counts
     if name in _F_MEASURES:
         return missed + wrong + hits
     return {
@@ -85,7 +86,7 @@ def support(figures: Figures, name: str) -> float | None:
         "auc": min(right + wrong, missed + hits),
         "au_prc": missed + hits,
         "average_precision": missed + hits,
-    }.get(name, figures.weight)
+    }.get(name, figures.weight * figures.worth)
 
 
 def _allowance(constraint: MetricConstraint, current: Measured, baseline: Figures | None, share: float) -> float:
@@ -98,10 +99,14 @@ def _allowance(constraint: MetricConstraint, current: Measured, baseline: Figure
         return own
     # Were nothing wrong, both sides would spread alike, so the current rows tell the baseline's error too: the file has
     # but a deviation of five values, and none below 200 rows.
-    scale = math.sqrt(current.figures.rows / baseline.rows)
+    scale = math.sqrt(_worth_rows(current.figures) / _worth_rows(baseline))
     same = {name: error * scale for name, error in current.errors.items()}
     twin = Measured(baseline, same, current.freedom)
     return math.hypot(own, _half_width(twin, constraint.name, threshold, share, upwards=rising))
+
+
+def _worth_rows(figures: Figures) -> float:
+    return figures.rows if figures.effective_rows is None else figures.effective_rows
 
 
 def _half_width(measured: Measured, name: str, value: float, share: float, *, upwards: bool) -> float:

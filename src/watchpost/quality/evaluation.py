@@ -1,11 +1,13 @@
 """Evaluation: the quality of one window, from tables of answers and labels, in bounded memory."""
 
 from copy import deepcopy
+from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
 import polars as pl
 
+from watchpost.data.weights import WeightSums
 from watchpost.quality.attributes import (
     LABEL,
     PREDICTION,
@@ -35,7 +37,13 @@ class Evaluation:
         self.attributes, self._cap = attributes, cap
         self._quality: Quality | None = None
         self._sample = RowSample()
+        self._weighted, self._weights = False, WeightSums()
         self._unusable = 0
+
+    @property
+    def weights(self) -> WeightSums | None:
+        """What the rows' weights come to; None where every row weighs 1."""
+        return self._weights if self._weighted else None
 
     @property
     def unusable(self) -> int:
@@ -56,12 +64,19 @@ class Evaluation:
             self._quality = _empty(self.attributes, outcomes.rows, self._cap)
         _update(self._quality, outcomes.rows)
         self._sample.update(outcomes.rows, rng)
+        if WEIGHT in outcomes.rows.columns:
+            self._weighted, self._weights = True, self._weights.plus(outcomes.rows[WEIGHT].to_numpy())
+        else:
+            rows = outcomes.rows.height
+            self._weights = self._weights.merge(WeightSums(rows, rows, rows))
 
     def merge(self, other: "Evaluation") -> "Evaluation":
         """A new evaluation of both sides' rows. Raises: InputError when they ask different questions."""
         merged = Evaluation(self.attributes, min(self._cap, other._cap))
         merged._unusable = self._unusable + other._unusable
         merged._sample = self._sample.merge(other._sample)
+        merged._weighted = self._weighted or other._weighted
+        merged._weights = self._weights.merge(other._weights)
         match self._quality, other._quality:
             case (None, one) | (one, None):
                 merged._quality = deepcopy(one)
@@ -78,6 +93,8 @@ class Evaluation:
         if self._quality is None:
             return _empty(self.attributes, pl.DataFrame(), self._cap).figures()
         figures = self._quality.figures()
+        if self._weighted:
+            figures = replace(figures, effective_rows=self._weights.effective_rows)
         if rng is None:
             return figures
         return figures.with_deviations(standard_deviations(self._sample, self._measure, rng))

@@ -63,6 +63,10 @@ class ConfusionMatrix:
     classes: tuple[str, ...]
     counts: tuple[tuple[float, ...], ...]
 
+    def scaled(self, factor: float) -> "ConfusionMatrix":
+        """The same shares of another sum."""
+        return replace(self, counts=tuple(tuple(count * factor for count in row) for row in self.counts))
+
 
 @dataclass(frozen=True, slots=True)
 class ClassFigures:
@@ -89,7 +93,8 @@ class ClassFigures:
 class Figures:
     """All figures of one set of rows.
 
-    rows: predictions with a label. weight: sum of their sample weights (rows, when there are none).
+    rows: predictions with a label. weight: sum of their sample weights (rows, when there are none). effective_rows:
+    rows of equal weight that would tell as much (Kish 1965); None where all rows weigh 1.
     metrics: in the order of `METRICS[problem_type]`; figures read from a file hold those the file has.
     classes: one entry per class. exact: False when there were too many distinct scores or errors to keep them all; then
     curves, areas under them, calibration error and quantiles come from cells of neighbouring
@@ -105,6 +110,27 @@ class Figures:
     precision_recall: Curve | None = None
     classes: tuple[ClassFigures, ...] = ()
     exact: bool = True
+    effective_rows: float | None = None
+
+    @property
+    def worth(self) -> float:
+        """Rows of equal weight that a unit of weight stands for; 1 without weights."""
+        return self.effective_rows / self.weight if self.effective_rows is not None and self.weight else 1.0
+
+    def per_row(self) -> "Figures":
+        """The same figures, with counts by weight brought to the sum of the rows: shares of the traffic, in rows."""
+        if self.weight in (self.rows, 0.0):
+            return self
+        factor = self.rows / self.weight
+        matrix = self.confusion_matrix
+        return replace(
+            self,
+            weight=float(self.rows),
+            confusion_matrix=None if matrix is None else matrix.scaled(factor),
+            classes=tuple(
+                replace(own, support=own.support * factor, predicted=own.predicted * factor) for own in self.classes
+            ),
+        )
 
     def metric(self, name: str) -> Metric:
         """The metric of that name. Raises: UnknownName."""

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from watchpost.quality.attributes import WEIGHT
 from watchpost.quality.figures import Figures
 
 LEAST_ROWS = 200
@@ -46,7 +47,7 @@ class RowSample:
         return self._seen
 
     def update(self, rows: pl.DataFrame, rng: np.random.Generator) -> None:
-        """Show rows, all of the same columns."""
+        """Show rows, all of the same columns, the weight aside."""
         self._seen += rows.height
         if self._highest < 1.0:
             # How many rows draw a mark below the highest kept, then which: as if every row had drawn one.
@@ -75,11 +76,19 @@ class RowSample:
             return
         rows, marks = _smallest(rows, marks, self._size)
         if self._kept.width:
-            rows, marks = pl.concat([self._kept, rows]), np.concatenate((self._marks, marks))
+            rows, marks = _both(self._kept, rows), np.concatenate((self._marks, marks))
             rows, marks = _smallest(rows, marks, self._size)
         self._kept, self._marks = rows, marks
         if len(marks) == self._size:
             self._highest = min(self._highest, float(marks.max()))
+
+
+def _both(kept: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """One behind the other; rows that came without a weight weigh 1."""
+    if kept.columns == rows.columns:
+        return pl.concat([kept, rows])
+    both = pl.concat([kept, rows], how="diagonal")
+    return both.with_columns(pl.col(WEIGHT).fill_null(1.0)) if WEIGHT in both.columns else both
 
 
 def _drawn(rows: pl.DataFrame, size: int, rng: np.random.Generator) -> tuple[pl.DataFrame, NDArray[np.float64]]:

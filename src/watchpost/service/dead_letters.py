@@ -6,7 +6,8 @@ from typing import Literal
 
 from watchpost.documents import Kind
 from watchpost.errors import Refused
-from watchpost.stores.store import Entry, Task, Transaction
+from watchpost.service.clock import Clock
+from watchpost.stores.store import Entry, Store, Task, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +72,50 @@ def redrive(tx: Transaction, key: str, actor: str, now: datetime) -> int:
 
     Raises: Refused: NotFound, no dead letter has that key.
     """
-    letter = tx.get(DEAD_LETTER, key)
-    if letter is None:
-        raise Refused("NotFoundException", f"No dead letter has the key {key!r}. List them to see the keys.")
+    letter = _letter(tx, key)
     tx.delete(DEAD_LETTER, key)
     task = tx.enqueue(letter.queue, letter.body, now, now)
     tx.record(Entry(now, "dead-letter.redrive", letter.subject, actor, {"dead_letter": key, "task": task}))
     return task
+
+
+def drop(tx: Transaction, key: str, actor: str, now: datetime) -> None:
+    """Forget a dead letter for good; the journal keeps what it was. Raises: Refused: see `redrive`."""
+    letter = _letter(tx, key)
+    tx.delete(DEAD_LETTER, key)
+    tx.record(Entry(now, "dead-letter.drop", letter.subject, actor, {"dead_letter": key}))
+
+
+class DeadLetters:
+    """What a person does about dead letters: each is looked at, put back or dropped by its key."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store, self._clock = store, clock
+
+    def page(self, queue: str = "", after: str = "", limit: int = 100) -> list[tuple[str, DeadLetter]]:
+        """Dead letters with their keys, see `dead_letters`."""
+        return self._store.read(lambda tx: dead_letters(tx, queue, after, limit))
+
+    def describe(self, key: str) -> DeadLetter:
+        """One of them. Raises: Refused: see `redrive`."""
+        return self._store.read(lambda tx: _letter(tx, key))
+
+    def redrive(self, key: str, actor: str) -> int:
+        """Put one back, see `redrive`; durable on return."""
+        now = self._clock.now()
+        return self._store.write(lambda tx: redrive(tx, key, actor, now))
+
+    def drop(self, key: str, actor: str) -> None:
+        """Drop one, see `drop`; durable on return."""
+        now = self._clock.now()
+        self._store.write(lambda tx: drop(tx, key, actor, now))
+
+
+def _letter(tx: Transaction, key: str) -> DeadLetter:
+    letter = tx.get(DEAD_LETTER, key)
+    if letter is None:
+        raise Refused("NotFoundException", f"No dead letter has the key {key!r}. List them to see the keys.")
+    return letter
 
 
 def _key(queue: str, task: int) -> str:

@@ -3,6 +3,8 @@
 import os
 import secrets
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -37,6 +39,17 @@ def write_private(path: Path, text: str) -> None:
         fresh.replace(path)
     finally:
         fresh.unlink(missing_ok=True)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Change files of a folder while no other process that asks so does; waits for its turn."""
+    descriptor = _waited_for(folder)
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 def server_name(home: Path) -> str:
@@ -78,15 +91,19 @@ def running(home: Path) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What others must know of the server of a home folder beside its address."""
+    """What others must know of the server of a home folder beside its address.
+
+    `base_url` is how people reach it; empty: at its address.
+    """
 
     region: str
     account: str
+    base_url: str = ""
 
 
-def write_address(home: Path, url: str, region: str, account: str) -> None:
+def write_address(home: Path, url: str, region: str, account: str, base_url: str = "") -> None:
     """Note where the server answers, and as whom."""
-    write_private(home / "server.json", msgspec.json.encode(Facts(region, account)).decode())
+    write_private(home / "server.json", msgspec.json.encode(Facts(region, account, base_url)).decode())
     write_private(home / "address", f"{url}\n")
 
 
@@ -116,6 +133,9 @@ if sys.platform == "win32":
         except OSError:
             return False
         return True
+
+    def _waited_for(_folder: Path) -> int | None:
+        return None  # folders cannot be locked there; two people who edit in the same instant have to look
 else:
     import fcntl
 
@@ -125,3 +145,8 @@ else:
         except OSError:
             return False
         return True
+
+    def _waited_for(folder: Path) -> int | None:
+        descriptor = os.open(folder, os.O_RDONLY)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        return descriptor

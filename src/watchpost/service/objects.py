@@ -3,10 +3,11 @@
 from datetime import datetime, timedelta
 
 from watchpost.service.configuration import Configuration
+from watchpost.service.object_expiration import LIFECYCLE
 from watchpost.stores.objects.objects import Objects
 from watchpost.stores.objects.open import open_objects
 from watchpost.stores.objects.uploads import Uploads
-from watchpost.stores.store import Entry, Store
+from watchpost.stores.store import Entry, Store, Transaction
 
 # S3 keeps the parts of a forgotten upload, and bills them, until somebody looks. A week is the limit that AWS's own
 # guide proposes for its life cycle rule.
@@ -34,6 +35,11 @@ def create_bucket(objects: Objects, store: Store, name: str, actor: str, now: da
 
 
 def delete_bucket(objects: Objects, store: Store, name: str, actor: str, now: datetime) -> None:
-    """Remove an empty bucket and note it in the journal. Raises: Refused: BucketNotEmpty, NoSuchBucket."""
+    """Remove an empty bucket with its rules, and note it in the journal. Raises: Refused: BucketNotEmpty, NoSuchBucket."""
     objects.delete_bucket(name)
-    store.write(lambda tx: tx.record(Entry(now, "bucket.deleted", f"arn:aws:s3:::{name}", actor, {})))
+
+    def work(tx: Transaction) -> None:
+        tx.delete(LIFECYCLE, name)
+        tx.record(Entry(now, "bucket.deleted", f"arn:aws:s3:::{name}", actor, {}))
+
+    store.write(work)

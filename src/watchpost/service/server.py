@@ -10,7 +10,7 @@ from watchpost.errors import StoreUnavailable
 from watchpost.service.alarms.alarms import Alarms
 from watchpost.service.clock import Clock, SystemClock
 from watchpost.service.configuration import Configuration
-from watchpost.service.credentials import Credentials
+from watchpost.service.credentials import Credentials, KeyChange
 from watchpost.service.endpoints.endpoints import Endpoints, states_of
 from watchpost.service.endpoints.settings import read_settings
 from watchpost.service.events.events import Events
@@ -24,17 +24,21 @@ from watchpost.service.metrics.metrics import Metrics
 from watchpost.service.metrics.queries import MetricQueries
 from watchpost.service.monitoring.endpoints import MonitoredEndpoints
 from watchpost.service.monitoring.monitoring import Monitoring
+from watchpost.service.monitoring.retention import Retention
+from watchpost.service.monitoring.retention_settings import read_settings as read_retention
+from watchpost.service.object_expiration import BucketLifecycles
 from watchpost.service.objects import opened_objects
 from watchpost.service.pulse import Pulse
 from watchpost.service.queued_work import Trade, worker
 from watchpost.service.registry.model_registry import ModelRegistry
 from watchpost.service.registry.tags import SagemakerTags
 from watchpost.service.self_metrics import SelfMetrics
+from watchpost.service.sign_in import SignIn
 from watchpost.service.topics.topics import Topics
 from watchpost.stores.objects.objects import Objects
 from watchpost.stores.objects.uploads import Uploads
 from watchpost.stores.open import open_store
-from watchpost.stores.store import Store
+from watchpost.stores.store import Entry, Store
 
 # Longer than the longest attempt of a delivery, which a stop waits for.
 _STOP_SECONDS = 30.0
@@ -53,9 +57,11 @@ class Server:
     new_id: Callable[[], str]
     name: str
     credentials: Credentials
+    sign_in: SignIn
     self_metrics: SelfMetrics
     objects: Objects
     uploads: Uploads
+    bucket_lifecycles: BucketLifecycles
     metrics: Metrics
     anomaly_detectors: AnomalyDetectors
     metric_queries: MetricQueries
@@ -184,6 +190,7 @@ def _composed(
         flush=endpoints.flush_capture,
     )
     monitoring.tidy()
+    retention = Retention(store, clock, configuration, objects, read_retention(configuration.home), name)
     trades = (
         Trade(topics.performers(), topics.interrupted(), topics.repeatable()),
         Trade(events.performers(), events.interrupted(), events.repeatable),
@@ -203,20 +210,27 @@ def _composed(
         "endpoints": endpoints.run,
         "endpoint metrics": endpoints.metrics.run,
         "monitoring": monitoring.run,
+        "late labels": monitoring.late_labels.run,
+        "retention": retention.run,
         "work": worker(store, clock, trades, name, self_metrics.delivered).run,
     }
     waiting = "watchpost_queue_tasks", "Tasks in a work queue", "queue"
     self_metrics.watch(*waiting, lambda: store.read(lambda tx: tx.waiting()))
+    kept = "watchpost_retention", "What expired since the start; what is old, but held as it is needed", "what"
+    self_metrics.watch(*kept, retention.figures)
+    self_metrics.watch("watchpost_objects_disk_bytes", "The disk that objects lie on", "what", retention.disk)
     return Server(
         configuration=configuration,
         clock=clock,
         store=store,
         new_id=new_id,
         name=name,
-        credentials=Credentials(configuration.home),
+        credentials=Credentials(configuration.home, lambda change: _note_keys(store, clock, change)),
+        sign_in=SignIn(store, clock, configuration.home),
         self_metrics=self_metrics,
         objects=objects,
         uploads=uploads,
+        bucket_lifecycles=BucketLifecycles(store, objects),
         metrics=metrics,
         anomaly_detectors=detectors,
         metric_queries=MetricQueries(metrics, detectors, clock, configuration),
@@ -232,3 +246,9 @@ def _composed(
         pulse=pulse,
         loops=tuple(Loop(loop, run, self_metrics.restarted) for loop, run in runs.items()),
     )
+
+
+def _note_keys(store: Store, clock: Clock, change: KeyChange) -> None:
+    """Write into the journal that the owner gave somebody a key, or took one back."""
+    data: dict[str, object] = {"added": dict(change.added), "removed": dict(change.removed)}
+    store.write(lambda tx: tx.record(Entry(clock.now(), "credentials.change", "credentials", "owner", data)))

@@ -1,4 +1,7 @@
-"""The ASGI application: AWS's protocols on every path, beside `/healthz`, `/metrics` and the signing certificates."""
+"""The ASGI application: AWS's protocols on every path; pages for browsers, `/healthz`, `/metrics`, certificates.
+
+What an AWS client signed is AWS's, whatever its path; of the rest, what asks for a page gets one.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -14,6 +17,7 @@ from watchpost.fronts.aws.dispatch import Dispatch, too_large
 from watchpost.fronts.aws.services import Services, installed
 from watchpost.fronts.aws.spool import Spool
 from watchpost.fronts.aws.wire import Request, Response, Stream
+from watchpost.fronts.web.site import Site
 from watchpost.service.server import Server
 
 # ASGI's own words for its three arguments; the messages are free-form by its specification.
@@ -44,7 +48,7 @@ class Application:
 
     def __init__(self, server: Server, services: Services, idle_seconds: float) -> None:
         self._server, self._idle = server, idle_seconds
-        self._dispatch = Dispatch(server, services)
+        self._dispatch, self._site = Dispatch(server, services), Site(server)
         self._threads = anyio.CapacityLimiter(_THREADS)
         self._invocations = anyio.CapacityLimiter(_INVOCATION_THREADS)
         self._large = server.configuration.home / "objects" / ".uploads"
@@ -58,7 +62,7 @@ class Application:
 
     async def _http(self, scope: Message, receive: Receive, send: Send) -> None:
         head = _head(scope)
-        page = self._page(head)
+        page = self._open_to_all(head) or self._page(head, scope)
         body = await self._body(head, receive, 0 if page else self._dispatch.body_limit(head))
         if isinstance(body, Refused):
             response = self._dispatch.refuse(body, head, self._server.new_id())
@@ -129,7 +133,14 @@ class Application:
             if not kept:
                 spool.close()
 
-    def _page(self, head: Request) -> Callable[[], Response] | None:
+    def _page(self, head: Request, scope: Message) -> Callable[[], Response] | None:
+        """The page that a browser asks for; None if it is no browser's request."""
+        if not self._site.is_for_us(head):
+            return None
+        client: tuple[str, int] | None = scope.get("client")
+        return lambda: self._site.respond(head, client[0] if client else "")
+
+    def _open_to_all(self, head: Request) -> Callable[[], Response] | None:
         """What answers at a path that is not AWS's; open to all, so nothing of it tells more than that we run."""
         if head.method not in {"GET", "HEAD"}:
             return None

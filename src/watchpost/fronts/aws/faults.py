@@ -36,6 +36,7 @@ _COMMON = (
     _Common("NotImplemented", "NotImplemented", 501),
     # S3's, beside those its model has.
     _Common("NotModified", "NotModified", 304),
+    _Common("NoSuchLifecycleConfiguration", "NoSuchLifecycleConfiguration", 404),
     _Common("MethodNotAllowed", "MethodNotAllowed", 405),
     _Common("BucketNotEmpty", "BucketNotEmpty", 409),
     _Common("OperationAborted", "OperationAborted", 409),

@@ -2,8 +2,12 @@
 
 from collections.abc import Mapping
 from functools import cached_property
+from pathlib import Path
 
 import msgspec
+
+OWN_MODELS = Path(__file__).parent / "models"
+"""A folder of botocore's form with the model of what only this server does; add it to a loader's search paths."""
 
 
 class _Namespace(msgspec.Struct):
@@ -200,7 +204,7 @@ class ServiceModel:
 
 
 class Models:
-    """The models that botocore has, by its names for services (`cloudwatch`, `sagemaker-runtime`).
+    """The models that botocore has, by its names for services (`cloudwatch`, `sagemaker-runtime`), and our own.
 
     Which those are is looked up once for all of them.
     """
@@ -208,7 +212,7 @@ class Models:
     def __init__(self) -> None:
         from botocore.loaders import Loader  # type: ignore[import-untyped]  # botocore ships no types
 
-        self._loader = Loader()
+        self._loader = Loader(extra_search_paths=[str(OWN_MODELS)])
 
     @property
     def names(self) -> frozenset[str]:

@@ -10,10 +10,12 @@ from typing import Literal
 
 import polars as pl
 
+from watchpost.logs.insights.fields import item_value, scalar_text
+
 NUMBER = r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$"
 """What reads as a number."""
 
-Form = Literal["text", "number", "instant", "truth", "json"]
+Form = Literal["text", "number", "instant", "truth", "json", "item"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,7 @@ class Column:
     """One value for each event.
 
     `series` is String for text and json, Float64 for number and instant, Boolean for truth; missing values are null.
+    An item is an element of a list as JSON; unlike parsed JSON it reads as the text that a text or number in it means.
     """
 
     form: Form
@@ -34,6 +37,8 @@ class Column:
         """The texts (String)."""
         if self.form in {"text", "json"}:
             return self.series
+        if self.form == "item":
+            return pl.Series([None if each is None else _item_text(each) for each in self.series], dtype=pl.String)
         if self.form == "instant":
             return instant_text(self.series)
         if self.form == "truth":
@@ -47,7 +52,8 @@ class Column:
             return self.series
         if self.form == "truth":
             return self.series.cast(pl.Float64)
-        numbers = pl.select(pl.when(self.series.str.contains(NUMBER)).then(self.series)).to_series()
+        texts = self.text
+        numbers = pl.select(pl.when(texts.str.contains(NUMBER)).then(texts)).to_series()
         parsed = numbers.cast(pl.Float64, strict=False)
         return pl.select(pl.when(parsed.is_finite()).then(parsed)).to_series()
 
@@ -68,6 +74,11 @@ def constant(value: float | str | None, length: int) -> Column:
     if isinstance(value, str) or value is None:
         return Column("text", pl.repeat(value, length, dtype=pl.String, eager=True))
     return Column("number", pl.repeat(value, length, dtype=pl.Float64, eager=True))
+
+
+def _item_text(item: str) -> str | None:
+    value = item_value(item)
+    return item if isinstance(value, (dict, list)) else scalar_text(value)
 
 
 def number_text(numbers: pl.Series) -> pl.Series:

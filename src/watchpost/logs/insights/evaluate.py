@@ -13,6 +13,7 @@ from watchpost.logs.insights.columns import Column
 from watchpost.logs.insights.expressions import evaluate, extract
 from watchpost.logs.insights.functions import AGGREGATES, finite
 from watchpost.logs.insights.natural import sort_key
+from watchpost.logs.insights.patterns import patterns_of
 from watchpost.logs.insights.syntax import (
     Binary,
     Call,
@@ -24,10 +25,12 @@ from watchpost.logs.insights.syntax import (
     Filter,
     Limit,
     Parse,
+    PatternOf,
     Query,
     Sort,
     Stats,
     Unary,
+    Unnest,
     expressions_of,
     fields_of,
 )
@@ -37,6 +40,8 @@ MOST_ROWS = 10_000
 """Rows of a result when the query sets no limit."""
 _DEFAULT = ("@timestamp", "@message")
 _NEWEST_FIRST = Sort(((Field("@timestamp", "@timestamp"), True),))
+_ROWWISE = (Fields, Filter, Parse, Unnest)
+_REDUCING = (Stats, PatternOf)
 # Rows that are gathered before those that cannot be in the result are dropped.
 _GATHERED = 200_000
 
@@ -83,9 +88,12 @@ def run(
         scanned += len(chunk.events)
         size += sum(map(len, chunk.events.messages))
         table = table_of(chunk, names)
+        passed: int | None = None
         for command in rowwise:
+            if isinstance(command, Unnest) and passed is None:
+                passed = table.height  # from here on rows are elements, no events
             table = _apply(command, table, now)
-        matched += table.height
+        matched += table.height if passed is None else passed
         if table.height == 0 and tables:
             continue
         tables.append(table.keep(_needed(rest, table)))
@@ -126,7 +134,7 @@ def _names(query: Query) -> frozenset[str]:
 def _divided(commands: Sequence[Command]) -> tuple[list[Command], list[Command]]:
     """The commands before the first that needs all rows, and the others."""
     for place, command in enumerate(commands):
-        if not isinstance(command, (Fields, Filter, Parse)):
+        if not isinstance(command, _ROWWISE):
             return list(commands[:place]), list(commands[place:])
     return list(commands), []
 
@@ -136,8 +144,8 @@ def _completed(rest: list[Command], limit: int) -> list[Command]:
 
     Without a sort before them, `limit` and `dedup` take the newest.
     """
-    first = next((command for command in rest if not isinstance(command, (Fields, Filter, Parse))), None)
-    complete = rest if isinstance(first, (Sort, Stats)) else [_NEWEST_FIRST, *rest]
+    first = next((command for command in rest if not isinstance(command, _ROWWISE)), None)
+    complete = rest if isinstance(first, (Sort, *_REDUCING)) else [_NEWEST_FIRST, *rest]
     if not any(isinstance(command, Limit) for command in complete):
         complete = [*complete, Limit(limit)]
     return complete
@@ -164,7 +172,7 @@ def _needed(rest: Sequence[Command], table: Table) -> set[str]:
     # A column may be named by the text of its expression, and be asked for by that.
     named = {e.source for command in rest for e in expressions_of(command)} & set(table.columns)
     shown = set(table.shown)
-    if any(isinstance(command, Stats) for command in rest):
+    if any(isinstance(command, _REDUCING) for command in rest):
         shown = set()
     elif not table.shown:
         shown = set(_DEFAULT)
@@ -189,8 +197,12 @@ def _apply(command: Command, table: Table, now: float) -> Table:  # noqa: PLR091
                 table.with_column(name, column)
             table.show(names)
             return table
+        case Unnest(operand=operand, name=name):
+            return table.unnest(operand.name, name)
         case Stats():
             return _stats(command, table, now)
+        case PatternOf(operand=operand):
+            return _patterns(evaluate(operand, table, now))
         case Sort(keys=keys):
             return _ordered(table, [(evaluate(key, table, now), descending) for key, descending in keys])
         case Limit(count=count):
@@ -227,7 +239,8 @@ def _dedup(table: Table, keys: Sequence[Column]) -> Table:
 
 def _stats(stats: Stats, table: Table, now: float) -> Table:
     groups = [evaluate(item.expression, table, now) for item in stats.by]
-    series = [(each.series if each.form != "json" else each.text).alias(f"g{n}") for n, each in enumerate(groups)]
+    groups = [Column("text", each.text) if each.form == "item" else each for each in groups]
+    series = [each.series.alias(f"g{n}") for n, each in enumerate(groups)]
     calls = list(dict.fromkeys(call for item in stats.aggregates for call in _aggregates(item.expression)))
     reductions: list[pl.Expr] = []
     forms: list[Column] = []
@@ -255,6 +268,19 @@ def _stats(stats: Stats, table: Table, now: float) -> Table:
     for item in stats.aggregates:
         result.with_column(item.name, evaluate(item.expression, result, now))
     return replace(result, shown=tuple(item.name for item in (*stats.by, *stats.aggregates)))
+
+
+def _patterns(column: Column) -> Table:
+    found = patterns_of(column.text)
+    total = sum(each.count for each in found)
+    counts = pl.Series([each.count for each in found], dtype=pl.Float64)
+    columns = {
+        "@pattern": Column("text", pl.Series([each.text for each in found], dtype=pl.String)),
+        "@ratio": Column("number", (counts / total).round(4)),
+        "@sampleCount": Column("number", counts),
+        "@severityLabel": Column("text", pl.Series([each.level for each in found], dtype=pl.String)),
+    }
+    return Table(len(found), columns, None, frozenset(), shown=tuple(columns))
 
 
 def _values(column: Column, call: Call) -> pl.Series:

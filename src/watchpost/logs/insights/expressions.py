@@ -21,6 +21,7 @@ from watchpost.logs.insights.syntax import (
 from watchpost.logs.insights.table import Table
 
 _ORDER = {"<", "<=", ">", ">="}
+_TEXTUAL = {"text", "json", "item"}
 
 
 def evaluate(expression: Expression, table: Table, now: float) -> Column:  # noqa: PLR0911  one for each kind
@@ -89,7 +90,7 @@ def _compare(operator: str, left: Column, right: Column) -> pl.Series:
     A number and a text that is none are unequal and in no order.
     """
     numeric = _apply(operator, left.number, right.number)
-    if left.form not in {"text", "json"} and right.form not in {"text", "json"}:
+    if left.form not in _TEXTUAL and right.form not in _TEXTUAL:
         return numeric.fill_null(value=False)
     textual = _apply(operator, left.text, right.text)
     numbers = left.number.is_not_null(), right.number.is_not_null()

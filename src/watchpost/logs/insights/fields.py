@@ -60,6 +60,25 @@ def scalar_text(value: object) -> str | None:
     return str(value) if isinstance(value, int) else None
 
 
+def item_value(text: str) -> object:
+    """The value that a JSON text is, numbers with a point as their texts."""
+    return _ANY.decode(text)
+
+
+def items_of(text: str | None, name: str = "") -> list[str | None]:
+    """The elements of the list at a dotted name of a JSON value (the value itself without one), each as JSON.
+
+    Anything but a list is its own only element; None, for a missing one, too.
+    """
+    if text is None:
+        return [None]
+    whole = msgspec.json.decode(text)
+    value = look_up(whole, name) if name else whole
+    elements = value if isinstance(value, list) else [value]
+    return [None if each is None else msgspec.json.encode(each).decode() for each in elements]
+
+
+_ANY = msgspec.json.Decoder(float_hook=str)
 _WHOLE = msgspec.json.Decoder(dict[str, object], float_hook=str)
 
 

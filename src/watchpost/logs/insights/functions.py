@@ -197,7 +197,7 @@ def _is_json(text: str) -> bool:
 
 
 def _json_stringify(arguments: Sequence[Column]) -> Column:
-    if arguments[0].form == "json":
+    if arguments[0].form in {"json", "item"}:
         return Column("text", arguments[0].text)
     quoted = [None if each is None else msgspec.json.encode(each).decode() for each in arguments[0].text]
     return Column("text", pl.Series(quoted, dtype=pl.String))

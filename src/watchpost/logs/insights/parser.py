@@ -19,11 +19,13 @@ from watchpost.logs.insights.syntax import (
     Membership,
     Named,
     Parse,
+    PatternOf,
     Period,
     Query,
     Sort,
     Stats,
     Unary,
+    Unnest,
     parts,
 )
 
@@ -33,7 +35,9 @@ LARGEST_LIMIT = 100_000
 _DEEPEST = 50
 # Expressions may nest this deep: more than anybody writes, less than Python's stack holds.
 
-_REFUSED = ("pattern", "diff", "unnest", "anomaly", "lookup", "unmask", "filterindex", "source", "join", "subquery")
+_REFUSED = (
+    "addtotals", "anomaly", "diff", "filterindex", "join", "logcompare", "lookup", "source", "subquery", "unmask",
+)  # fmt: skip
 _COMPARISONS = ("=", "==", "!=", "<", "<=", ">", ">=")
 _UNITS = {
     "sec": "s", "min": "m", "hr": "h", "day": "d", "days": "d", "week": "w", "weeks": "w", "mon": "mo", "month": "mo",
@@ -81,6 +85,10 @@ class _Parser:
                 return Filter(self.expression())
             case "parse":
                 return self.parse()
+            case "unnest":
+                return self.unnest()
+            case "pattern":
+                return PatternOf(self.expression())
             case "stats":
                 return self.stats()
             case "sort":
@@ -141,6 +149,14 @@ class _Parser:
                 f"parse has {glob.count('*')} wildcards and {len(aliases)} names", token.start(), token.end()
             )
         return Parse(operand, glob_expression(glob), tuple(aliases))
+
+    def unnest(self) -> Unnest:
+        start, operand = self.scanner.at, self.primary()
+        if not isinstance(operand, Field):
+            raise malformed("unnest needs a field, as in: unnest js.items into item", start, self.scanner.end)
+        if not self.scanner.keyword("into"):
+            raise self.scanner.unexpected("into")
+        return Unnest(operand, self.alias())
 
     def stats(self) -> Stats:
         aggregates = self.named_list()

@@ -144,7 +144,22 @@ class Dedup:
     keys: tuple[Named, ...]
 
 
-Command = Fields | Filter | Parse | Stats | Sort | Limit | Dedup
+@dataclass(frozen=True, slots=True)
+class Unnest:
+    """Makes a row of each element of a list."""
+
+    operand: Field
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PatternOf:
+    """Replaces the rows by the patterns of a text."""
+
+    operand: Expression
+
+
+Command = Fields | Filter | Parse | Unnest | Stats | PatternOf | Sort | Limit | Dedup
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +201,7 @@ def expressions_of(command: Command) -> tuple[Expression, ...]:
             return tuple(item.expression for item in items)
         case Filter(condition=condition):
             return (condition,)
-        case Parse(operand=operand):
+        case Parse(operand=operand) | Unnest(operand=operand) | PatternOf(operand=operand):
             return (operand,)
         case Stats(aggregates=aggregates, by=by):
             return tuple(item.expression for item in (*aggregates, *by))

@@ -1,6 +1,6 @@
 """Rows of a query under way: computed columns over log events, whose own fields are found when they are asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -10,6 +10,9 @@ from watchpost.logs.blocks import Events
 from watchpost.logs.insights import fields
 from watchpost.logs.insights.columns import Column, constant
 from watchpost.logs.insights.fields import SYSTEM
+
+_NESTED = ("json", "item")
+"""Forms with members that can be named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +92,35 @@ class Table:
     def keep(self, names: set[str]) -> "Table":
         """The same rows with what these names need, computed now, and the message only if it is among them."""
         kept = {name: self.column(name) for name in names if name not in SYSTEM and name not in self.columns}
-        kept |= {name: each for name, each in self.columns.items() if name in names or each.form == "json"}
+        kept |= {name: each for name, each in self.columns.items() if name in names or each.form in _NESTED}
         base = self.base
         if base is not None and "@message" not in names:
             base = base.drop("m")
         return replace(self, columns=kept, base=base, discovered={})
 
+    def unnest(self, name: str, into: str) -> "Table":
+        """A row for each element of the list of that name; a row without one stays as it is, one with none goes."""
+        items = [fields.items_of(text, rest) for text, rest in self._lists(name)]
+        order = pl.Series([row for row, each in enumerate(items) for _ in each], dtype=pl.UInt32)
+        table = self.gather(order)
+        column = pl.Series([item for each in items for item in each], dtype=pl.String)
+        table.with_column(into, Column("item", column))
+        table.show([into])
+        return table
+
+    def _lists(self, name: str) -> Iterator[tuple[str | None, str]]:
+        """For each row the JSON that a name leads into, and the rest of the name inside it."""
+        for end in (len(name), *(place for place, sign in enumerate(name) if sign == ".")):
+            column = self.columns.get(name[:end])
+            if column is not None and column.form in _NESTED:
+                return ((text, name[end + 1 :]) for text in column.series)
+        texts = self.column(name).text
+        return ((None if each is None else msgspec.json.encode(each).decode(), "") for each in texts)
+
     def _inside(self, name: str) -> Column | None:
         for end in (place for place, sign in enumerate(name) if sign == "."):
             column = self.columns.get(name[:end])
-            if column is not None and column.form == "json":
+            if column is not None and column.form in _NESTED:
                 texts = [None if each is None else _member(each, name[end + 1 :]) for each in column.series]
                 return Column("text", pl.Series(texts, dtype=pl.String))
         return None

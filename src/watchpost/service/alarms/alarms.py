@@ -13,6 +13,7 @@ from watchpost.service.alarms.compositions import Dependants
 from watchpost.service.alarms.evaluation import Evaluation
 from watchpost.service.alarms.evaluator import AlarmEvaluator
 from watchpost.service.alarms.mutes import AlarmMutes
+from watchpost.service.alarms.overview import AlarmOverview
 from watchpost.service.alarms.prefetch import Prefetch
 from watchpost.service.alarms.reading import AlarmReading
 from watchpost.service.alarms.roster import RosterKeeper
@@ -36,7 +37,7 @@ class Alarms:
     """The alarms of a server.
 
     `changes` creates, changes and deletes them; `mutes` and `tags` what hangs on them; `reading` answers questions;
-    `evaluator` looks at their data.
+    `overview` tells how all of them stand; `evaluator` looks at their data.
 
     Args: holder: this server's name, the same after a restart. settings: of anomaly detection bands. detectors: makes
     those of an alarm's band. evaluated: told after each evaluation how many seconds it took and how many it began late.
@@ -67,6 +68,7 @@ class Alarms:
         self.mutes = AlarmMutes(store, clock, actions, dependants, place)
         self.tags = AlarmTags(store, clock)
         self.reading = AlarmReading(store, dependants)
+        self.overview = AlarmOverview(store, dependants)
         self.evaluator = AlarmEvaluator(store, clock, transitions, evaluation, roster, dependants, holder, evaluated)
 
     def tick(self, now: datetime) -> int:

@@ -20,7 +20,7 @@ from watchpost.errors import Refused
 from watchpost.metrics.frame import Settings
 from watchpost.metrics.identity import Points
 from watchpost.metrics.query import band, series
-from watchpost.service.alarms.prefetch import Prefetch
+from watchpost.service.alarms.prefetch import Prefetch, Sighted
 from watchpost.service.alarms.roster import Group, Roster, Source
 from watchpost.windows import Window
 
@@ -70,19 +70,19 @@ class Evaluation:
         states = evaluate_marked(conditions, real, hit, group.before, blind)
         changed = np.flatnonzero(states != group.before)
         if len(changed):
-            samples = self._samples(group, end, changed)
-            for row, counts in zip(changed.tolist(), samples, strict=True):
-                found = _looked_at(group, row, tick, values[row], blind, counts, end)
-                alarm = group.alarms[row]
+            alarms = [group.alarm(row) for row in changed.tolist()]
+            samples = self._samples(alarms, end, group.columns)
+            for row, alarm, counts in zip(changed.tolist(), alarms, samples, strict=True):
+                unseen = None if blind is None else blind[row]
+                found = _looked_at(alarm, tick, values[row], unseen, counts, end)
                 few = minds_low_samples(alarm) and has_few_samples(alarm, counts[-alarm.evaluation_periods :].sum())
                 if not few:
                     before = STATES[int(group.before[row])]
                     yield Found(alarm, before, judge(alarm, found, before))
 
-    def _samples(self, group: Group, end: int, rows: NDArray[np.intp]) -> Floats:
-        chosen = [group.alarms[row].stat for row in rows.tolist()]
-        selection = self._metrics.select([stat for stat in chosen if stat is not None])
-        return self._metrics.sample_counts(selection, end, group.columns)
+    def _samples(self, alarms: Sequence[MetricAlarm], end: int, columns: int) -> Floats:
+        selection = self._metrics.select([alarm.stat for alarm in alarms if alarm.stat is not None])
+        return self._metrics.sample_counts(selection, end, columns)
 
     # --- alarms over metric math and bands --------------------------------------------------------------------------
 
@@ -115,12 +115,12 @@ class Evaluation:
         starts = period_starts(alarm, tick)
         start, end = _reach(alarm, tick)
         blind = blind_periods(stops, end, alarm.period, alarm.looked_at)
-        queries = planned(alarm.queries)
+        queries, sighted = planned(alarm.queries), Sighted(fetch, stops)
         if alarm.band is None:
-            points = series(queries, fetch, start, end, self._settings)
+            points = series(queries, sighted, start, end, self._settings)
             limits = thresholds(alarm, starts)
             return Periods(tick, starts, _placed(starts, points), limits, limits, blind)
-        banded = band(queries, fetch, start, end, alarm.band, self._settings)
+        banded = band(queries, sighted, start, end, alarm.band, self._settings)
         values, lower, upper = (
             _placed(starts, Points(banded.timestamps, side)) for side in (banded.values, banded.lower, banded.upper)
         )
@@ -128,17 +128,14 @@ class Evaluation:
 
 
 def _looked_at(
-    group: Group, row: int, tick: datetime, values: Floats, blind: Flags | None, samples: Floats, end: int
+    alarm: MetricAlarm, tick: datetime, values: Floats, blind: Flags | None, samples: Floats, end: int
 ) -> Periods:
     """The periods that one alarm of a group looks at: the group's newest E."""
-    alarm = group.alarms[row]
-    seen = slice(group.columns - alarm.looked_at, None)
+    seen = slice(len(values) - alarm.looked_at, None)
     starts = end - alarm.period * np.arange(alarm.looked_at, 0, -1, dtype=np.int64)
     limits = thresholds(alarm, starts)
-    unseen = np.zeros(alarm.looked_at, np.bool_)
-    return Periods(
-        tick, starts, values[seen], limits, limits, unseen if blind is None else blind[row, seen], samples[seen]
-    )
+    unseen = np.zeros(alarm.looked_at, np.bool_) if blind is None else blind[seen]
+    return Periods(tick, starts, values[seen], limits, limits, unseen, samples[seen])
 
 
 def _blind(group: Group, end: int, stops: Sequence[Window]) -> Flags | None:
@@ -147,7 +144,7 @@ def _blind(group: Group, end: int, stops: Sequence[Window]) -> Flags | None:
     near = [stop for stop in stops if stop.end.timestamp() > end - longest]
     if not near:
         return None
-    flags = np.zeros((len(group.alarms), group.columns), np.bool_)
+    flags = np.zeros((len(group.rows), group.columns), np.bool_)
     for period, rows in group.periods.items():
         flags[rows] = blind_periods(near, end, period, group.columns)
     return flags if flags.any() else None

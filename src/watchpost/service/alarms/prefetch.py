@@ -4,10 +4,48 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from watchpost.alarms.blindness import adds_up, overlapping
 from watchpost.metrics.frame import Fetch
 from watchpost.metrics.identity import Metric, MetricStat, Points
+from watchpost.windows import Window
 
 Question = tuple[MetricStat, int, int]
+
+
+class Sighted:
+    """A `Fetch` for metric math that leaves out what a stop of the server cut short: sums and counts of its periods.
+
+    So that neither a difference to them nor a running total counts what was only seen in part.
+    """
+
+    def __init__(self, fetch: Fetch, stops: Sequence[Window]) -> None:
+        self._fetch, self._stops = fetch, stops
+
+    def read_many(self, stats: Sequence[MetricStat], start: int, end: int) -> list[Points]:
+        """As `Fetch` has it."""
+        read = self._fetch.read_many(stats, start, end)
+        return [self._whole(stat, points) for stat, points in zip(stats, read, strict=True)]
+
+    def metrics(
+        self,
+        namespace: str | None = None,
+        name: str | None = None,
+        dimensions: Sequence[tuple[str, str | None]] = (),
+        *,
+        now: datetime,
+    ) -> list[Metric]:
+        """As `Fetch` has it."""
+        return self._fetch.metrics(namespace, name, dimensions, now=now)
+
+    def units(self, metrics: Sequence[Metric]) -> list[tuple[str, ...]]:
+        """As `Fetch` has it."""
+        return self._fetch.units(metrics)
+
+    def _whole(self, stat: MetricStat, points: Points) -> Points:
+        if not self._stops or not adds_up(stat.stat) or not len(points):
+            return points
+        whole = ~overlapping(self._stops, points.timestamps, stat.period)
+        return points if whole.all() else Points(points.timestamps[whole], points.values[whole])
 
 
 class Prefetch:

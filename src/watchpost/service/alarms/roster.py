@@ -1,25 +1,32 @@
 """The metric alarms in the form in which they are evaluated: arrays of those that can go together, and the rest."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from watchpost.alarms.blindness import calmed_when_blind, understated_when_blind
-from watchpost.alarms.evaluation_of_many import OPERATOR_NAMES, STATES, TREATMENTS, Codes, Conditions, Flags
-from watchpost.alarms.records import MetricAlarm, State
+from watchpost.alarms.blindness import adds_up
+from watchpost.alarms.evaluation_of_many import BELOW, OPERATOR_NAMES, STATES, TREATMENTS, Codes, Conditions, Flags
+from watchpost.alarms.records import EXTRA_PERIODS, INSUFFICIENT_DATA, MetricAlarm, State, Treatment
 from watchpost.alarms.thresholds import thresholds
-from watchpost.alarms.ticks import Pace, pace
+from watchpost.alarms.ticks import Pace, pace, pace_of
 from watchpost.metrics.identity import Metric, MetricStat, Points
 from watchpost.service.alarms.documents import METRIC_ALARM, STATE
-from watchpost.service.metrics.windows import Selection
+from watchpost.service.alarms.outlines import Outline, outlines, standings
+from watchpost.service.metrics.windows import Columns, Selection
+from watchpost.stores.sql.bodies import bodies
 from watchpost.stores.store import Store, Transaction
 
 Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+
+_CODES: Mapping[State, int] = {state: code for code, state in enumerate(STATES)}
+_OPERATORS = {name: code for code, name in enumerate(OPERATOR_NAMES)}
+# An alarm that says nothing of missing data treats them as missing.
+_TREATMENTS: Mapping[Treatment | None, int] = {None: 0, **{name: code for code, name in enumerate(TREATMENTS)}}
 
 
 class Source(Protocol):
@@ -27,6 +34,9 @@ class Source(Protocol):
 
     def select(self, stats: Sequence[MetricStat]) -> Selection:
         """Make ready to ask again and again about the same statistics."""
+
+    def select_columns(self, columns: Columns) -> Selection:
+        """The same for statistics in columns."""
 
     def windows(self, selection: Selection, end: int, count: int) -> Floats:
         """The newest `count` periods that end at `end`, for each statistic; NaN = no datapoint."""
@@ -45,12 +55,14 @@ class Source(Protocol):
 class Group:
     """Alarms of one pace that look at about as many periods: evaluated in one go.
 
-    `before` holds their states, indexes of STATES. `understated`, `calmed`: what a blind period does to each, see
-    `blindness`. `periods`: which lengths of period there are, in seconds, and which alarms have them. `by_hours` are
-    the rows whose threshold depends on the hour.
+    `rows` says which row is whose, `documents` are their configurations as stored. `before` holds their states, indexes
+    of STATES. `understated`, `calmed`: what a blind period does to each, see `blindness`. `periods`: which lengths of
+    period there are, in seconds, and which alarms have them. `by_hours`: by row those whose threshold depends on the
+    hour.
     """
 
-    alarms: tuple[MetricAlarm, ...]
+    rows: Mapping[str, int]
+    documents: tuple[bytes, ...]
     conditions: Conditions
     selection: Selection
     columns: int
@@ -58,15 +70,18 @@ class Group:
     understated: Flags
     calmed: Flags
     periods: Mapping[int, Flags]
-    by_hours: tuple[int, ...]
+    by_hours: Mapping[int, MetricAlarm]
+
+    def alarm(self, row: int) -> MetricAlarm:
+        """The alarm of a row, in full."""
+        return METRIC_ALARM.decode(self.documents[row])
 
     def conditions_at(self, end: int) -> Conditions:
         """The conditions, with the thresholds that hold in the periods that end at `end`."""
         if not self.by_hours:
             return self.conditions
         limits = np.repeat(self.conditions.threshold[:, None], self.columns, axis=1)
-        for row in self.by_hours:
-            alarm = self.alarms[row]
+        for row, alarm in self.by_hours.items():
             starts = end - alarm.period * np.arange(self.columns, 0, -1, dtype=np.int64)
             limits[row] = thresholds(alarm, starts)
         told = self.conditions
@@ -79,7 +94,6 @@ class Roster:
 
     groups: Mapping[Pace, tuple[Group, ...]]
     computed: Mapping[Pace, tuple[MetricAlarm, ...]]
-    places: Mapping[str, tuple[Group, int]]
     states: dict[str, State]
     troubles: dict[str, str]
 
@@ -87,8 +101,21 @@ class Roster:
         """The alarm is in that state now."""
         self.states[name] = state
         self.troubles.pop(name, None)
-        if (place := self.places.get(name)) is not None:
-            place[0].before[place[1]] = STATES.index(state)
+        for group in self._groups():
+            if (row := group.rows.get(name)) is not None:
+                group.before[row] = _CODES[state]
+
+    def note_all(self, states: Mapping[str, State], troubles: Mapping[str, str]) -> None:
+        """All alarms are in these states, some in trouble."""
+        self.states.clear()
+        self.states.update(states)
+        self.troubles.clear()
+        self.troubles.update(troubles)
+        for group in self._groups():
+            group.before[:] = [_CODES[states.get(name, INSUFFICIENT_DATA)] for name in group.rows]
+
+    def _groups(self) -> Iterator[Group]:
+        return chain.from_iterable(self.groups.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +132,7 @@ class RosterKeeper:
     def __init__(self, store: Store, metrics: Source) -> None:
         self._store, self._metrics = store, metrics
         self._revisions: Revisions | None = None
-        self._roster = Roster({}, {}, {}, {}, {})
+        self._roster = Roster({}, {}, {}, {})
 
     def current(self) -> Roster:
         """The roster of what is committed."""
@@ -126,64 +153,84 @@ class RosterKeeper:
         if known == found:
             return
         if known is None or known.alarms != found.alarms:
-            self._roster = roster_of([alarm for _, alarm in tx.scan(METRIC_ALARM)], self._metrics)
-        for name, state in tx.scan(STATE):
-            self._roster.note(name, state.value)
-            if state.trouble is not None:
-                self._roster.troubles[name] = state.trouble
+            self._roster = roster_of(*bodies(tx.connection, METRIC_ALARM.name), self._metrics)
+        names, documents = bodies(tx.connection, STATE.name)
+        stand = standings(documents)
+        self._roster.note_all(
+            {name: each.value for name, each in zip(names, stand, strict=True)},
+            {name: each.trouble for name, each in zip(names, stand, strict=True) if each.trouble is not None},
+        )
         self._revisions = found
 
 
-def roster_of(alarms: Sequence[MetricAlarm], metrics: Source) -> Roster:
-    """The alarms arranged for evaluation; their states are not known yet."""
-    alike: defaultdict[tuple[Pace, int], list[MetricAlarm]] = defaultdict(list)
+def roster_of(names: Sequence[str], documents: Sequence[bytes], metrics: Source) -> Roster:
+    """Metric alarms (as stored) arranged for evaluation; their states are not known yet."""
+    read = outlines(documents)
+    alike: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
     computed: defaultdict[Pace, list[MetricAlarm]] = defaultdict(list)
-    for alarm in alarms:
-        if alarm.stat is not None and alarm.threshold is not None:
-            alike[pace(alarm), _columns(alarm)].append(alarm)
+    for place, outline in enumerate(read):
+        if outline.stat is not None and outline.threshold is not None:
+            alike[outline.stat.period, outline.evaluation_periods].append(place)
         else:
+            alarm = METRIC_ALARM.decode(documents[place])
             computed[pace(alarm)].append(alarm)
+    together: defaultdict[tuple[Pace, int], list[int]] = defaultdict(list)
+    for (period, evaluation_periods), places in alike.items():
+        together[pace_of(period, evaluation_periods), _columns(evaluation_periods + EXTRA_PERIODS)] += places
     groups: defaultdict[Pace, list[Group]] = defaultdict(list)
-    for (of_pace, columns), members in alike.items():
+    for (of_pace, columns), places in together.items():
+        members = _Plain([names[i] for i in places], [documents[i] for i in places], [read[i] for i in places])
         groups[of_pace].append(_group(members, columns, metrics))
-    places = {
-        alarm.name: (group, row)
-        for of_pace in groups.values()
-        for group in of_pace
-        for row, alarm in enumerate(group.alarms)
-    }
     return Roster(
         {of_pace: tuple(found) for of_pace, found in groups.items()},
         {of_pace: tuple(found) for of_pace, found in computed.items()},
-        places,
         {},
         {},
     )
 
 
-def _columns(alarm: MetricAlarm) -> int:
-    """How many periods a group of such alarms reads: E, rounded up above 8, so that groups stay few."""
-    return alarm.looked_at if alarm.looked_at <= 8 else 1 << (alarm.looked_at - 1).bit_length()
+@dataclass(frozen=True, slots=True)
+class _Plain:
+    """Alarms over one metric and a threshold, in columns of equal length."""
+
+    names: list[str]
+    documents: list[bytes]
+    outlines: list[Outline]
 
 
-def _group(alarms: Sequence[MetricAlarm], columns: int, metrics: Source) -> Group:
+def _columns(looked_at: int) -> int:
+    """How many periods a group of alarms that look at so many reads: rounded up above 8, so that groups stay few."""
+    return looked_at if looked_at <= 8 else 1 << (looked_at - 1).bit_length()
+
+
+def _group(alarms: _Plain, columns: int, metrics: Source) -> Group:
+    told = alarms.outlines
+    watched = [each.stat for each in told if each.stat is not None]
+    periods = np.array([each.evaluation_periods for each in told], np.int32)
+    operators = np.array([_OPERATORS[each.operator] for each in told], np.int8)
     conditions = Conditions(
-        periods=np.array([alarm.evaluation_periods for alarm in alarms], np.int32),
-        needed=np.array([alarm.needed for alarm in alarms], np.int32),
-        looked_at=np.array([alarm.looked_at for alarm in alarms], np.int32),
-        treatment=np.array([TREATMENTS.index(alarm.treatment or "missing") for alarm in alarms], np.int8),
-        operator=np.array([OPERATOR_NAMES.index(alarm.operator) for alarm in alarms], np.int8),
-        threshold=np.array([alarm.threshold for alarm in alarms], np.float64),
+        periods=periods,
+        needed=np.array([each.datapoints_to_alarm or each.evaluation_periods for each in told], np.int32),
+        looked_at=periods + np.int32(EXTRA_PERIODS),
+        treatment=np.array([_TREATMENTS[each.treatment] for each in told], np.int8),
+        operator=operators,
+        threshold=np.array([each.threshold for each in told], np.float64),
     )
-    period = np.array([alarm.period for alarm in alarms], np.int64)
+    seconds, stats = [each.period for each in watched], [each.stat for each in watched]
+    length, sums = np.array(seconds, np.int64), {stat: adds_up(stat) for stat in set(stats)}
+    adding = np.array([sums[stat] for stat in stats], np.bool_)
+    texts = [str(each.metric, "utf-8") for each in watched]
     return Group(
-        alarms=tuple(alarms),
+        rows=dict(zip(alarms.names, range(len(told)), strict=True)),
+        documents=tuple(alarms.documents),
         conditions=conditions,
-        selection=metrics.select([alarm.stat for alarm in alarms if alarm.stat is not None]),
+        selection=metrics.select_columns(Columns(texts, seconds, stats, [each.unit for each in watched])),
         columns=columns,
-        before=np.full(len(alarms), STATES.index("INSUFFICIENT_DATA"), np.int8),
-        understated=np.array([understated_when_blind(alarm) for alarm in alarms], np.bool_),
-        calmed=np.array([calmed_when_blind(alarm) for alarm in alarms], np.bool_),
-        periods={seconds: period == seconds for seconds in set(period.tolist())},
-        by_hours=tuple(row for row, alarm in enumerate(alarms) if alarm.hours is not None),
+        before=np.full(len(told), _CODES[INSUFFICIENT_DATA], np.int8),
+        understated=adding & BELOW[operators],
+        calmed=adding & ~BELOW[operators],
+        periods={period: length == period for period in set(seconds)},
+        by_hours={
+            row: METRIC_ALARM.decode(alarms.documents[row]) for row, each in enumerate(told) if each.hours is not None
+        },
     )

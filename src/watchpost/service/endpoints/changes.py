@@ -25,6 +25,7 @@ from watchpost.service.endpoints.documents import (
 from watchpost.service.endpoints.models import check_instances
 from watchpost.service.endpoints.news import EndpointNews
 from watchpost.service.endpoints.policies import shift_of
+from watchpost.service.endpoints.serving import note_serving
 from watchpost.service.registry.tags import write_tags
 from watchpost.stores.store import Store, Transaction
 
@@ -246,6 +247,7 @@ class EndpointChanges:
                 planned.weight,
                 planned.instances,
                 planned.startup_seconds,
+                model.package,
             )
 
         return Deployment(
@@ -268,6 +270,7 @@ class EndpointChanges:
         data: Mapping[str, object] | None = None,
     ) -> None:
         tx.put(ENDPOINT, endpoint.name, endpoint)
+        note_serving(tx, endpoint, now)
         self._news.endpoint(tx, endpoint, change, actor, now, data)
 
 

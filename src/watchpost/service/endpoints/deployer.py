@@ -20,6 +20,7 @@ from watchpost.service.endpoints.gateway_figures import Figures
 from watchpost.service.endpoints.gateway_routes import Route, Share
 from watchpost.service.endpoints.hosting import HostedDeployment, Hosting
 from watchpost.service.endpoints.news import EndpointNews
+from watchpost.service.endpoints.serving import note_serving
 from watchpost.stores.store import Store, Transaction
 
 _log = structlog.get_logger(__name__)
@@ -118,9 +119,11 @@ class EndpointDeployer:
                 return False
             if changed is None:
                 tx.delete(ENDPOINT, same.name)
+                note_serving(tx, same, now, gone=True)
                 tx.record(self._news.deleted(same, now))
             else:
                 tx.put(ENDPOINT, same.name, changed)
+                note_serving(tx, changed, now)
                 self._news.endpoint(tx, changed, "deploy", _ACTOR, now)
             return True
 

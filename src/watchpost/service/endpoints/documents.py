@@ -40,6 +40,14 @@ class ModelDocument:
     container: Container
     members: Members
 
+    @property
+    def package(self) -> str | None:
+        """The ARN or name of the model package it was made of, if it was."""
+        containers = self.members.get("Containers")
+        both = [self.members.get("PrimaryContainer"), *(containers if isinstance(containers, list) else ())]
+        names = [one.get("ModelPackageName") for one in both if isinstance(one, dict)]
+        return next((str(name) for name in names if name), None)
+
 
 @dataclass(frozen=True, slots=True)
 class Capture:
@@ -101,7 +109,10 @@ class EndpointConfigDocument:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A variant of an endpoint: what serves it, its share of the traffic, how many processes or machines it has."""
+    """A variant of an endpoint: what serves it, its share of the traffic, how many processes or machines it has.
+
+    package: the ARN or name of the model package that its model was made of.
+    """
 
     name: str
     model: str
@@ -109,6 +120,7 @@ class Variant:
     weight: float
     instances: int
     startup_seconds: int | None = None
+    package: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

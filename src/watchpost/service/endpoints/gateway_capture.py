@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 
@@ -22,6 +21,8 @@ _COUNTED: Mapping[str, Callable[[Counters], int]] = {
     "Dropped": lambda counters: counters.dropped,
     "Failed": lambda counters: counters.failed,
     "Oversized": lambda counters: counters.oversized,
+    "Withheld": lambda counters: counters.withheld,
+    "Faults": lambda counters: counters.faults,
     "Lost": lambda counters: counters.lost,
 }
 
@@ -122,14 +123,13 @@ class CaptureWriters:
             json_content_types=capture.json_types,
             flush_seconds=self._flush_seconds,
         )
-        # Of its own for each configuration: while one writer closes, the next one has begun.
-        state = self._folder / sha256(repr(key).encode()).hexdigest()[:16]
         return CaptureWriter(
             config,
             PutObjects(capture.destination, self._put),
             endpoint,
             variant,
-            state=state,
+            # One folder for all: what a variant's writer left behind is taken over by its next, however configured.
+            state=self._folder,
             clock=lambda: self._clock.now().timestamp(),
         )
 

@@ -1,4 +1,4 @@
-"""Connections and API destinations: made, changed, listed and removed. Secrets are kept and never shown again."""
+"""Connections and API destinations: made, changed, listed and removed. Secrets are sealed and never shown again."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,9 +9,17 @@ from watchpost.errors import Refused
 from watchpost.events.destinations import Connection, Destination
 from watchpost.service.clock import Clock
 from watchpost.service.configuration import Configuration
+from watchpost.service.events.kept_connections import (
+    CONNECTION,
+    KeptConnection,
+    kept,
+    misses_secrets,
+    opened_or_blank,
+    without_secrets,
+)
+from watchpost.service.sealing import SecretKey
 from watchpost.stores.store import Entry, Store, Transaction
 
-CONNECTION = Kind("event-connection", Connection)
 API_DESTINATION = Kind("api-destination", Destination)
 
 
@@ -26,10 +34,15 @@ def connection_key(arn: str) -> str:
 
 
 class Connections:
-    """What API destinations are reached through."""
+    """What API destinations are reached through.
 
-    def __init__(self, store: Store, clock: Clock, configuration: Configuration, new_id: Callable[[], str]) -> None:
-        self._store, self._clock, self._new_id = store, clock, new_id
+    Connections that are returned have no secrets: those leave the store with an invocation only.
+    """
+
+    def __init__(
+        self, store: Store, clock: Clock, configuration: Configuration, new_id: Callable[[], str], key: SecretKey
+    ) -> None:
+        self._store, self._clock, self._new_id, self._key = store, clock, new_id, key
         self._prefix = f"arn:aws:events:{configuration.region}:{configuration.account}"
 
     def create(self, wanted: Connection, actor: str) -> Connection:
@@ -41,27 +54,35 @@ class Connections:
         made = replace(
             wanted, arn=f"{self._prefix}:connection/{wanted.name}/{self._new_id()}", created=now, changed=now
         )
+        sealed = kept(made, self._key)
 
         def work(tx: Transaction) -> None:
             if tx.get(CONNECTION, made.name) is not None:
                 raise Refused("ResourceAlreadyExistsException", f"Connection {made.name} already exists.")
-            _write_connection(tx, made, "event-connection.create", actor, now)
+            _write_connection(tx, sealed, "event-connection.create", actor, now)
 
         self._store.write(work)
-        return made
+        return without_secrets(sealed)
 
     def describe(self, name: str) -> Connection:
         """The connection. Raises: Refused: ResourceNotFoundException."""
-        return self._store.read(lambda tx: _connection(tx, name))
+        return without_secrets(self._store.read(lambda tx: _connection(tx, name)))
 
     def change(self, name: str, changed: Callable[[Connection], Connection], actor: str) -> Connection:
-        """Change a connection. Raises: Refused: ResourceNotFoundException, and what `changed` raises."""
+        """Change a connection; one whose secrets are lost with their key is deauthorised until they are given anew.
+
+        Raises: Refused: ResourceNotFoundException, and what `changed` raises.
+        """
         now = self._clock.now()
 
         def work(tx: Transaction) -> Connection:
-            connection = replace(changed(_connection(tx, name)), changed=now)
-            _write_connection(tx, connection, "event-connection.update", actor, now)
-            return connection
+            before, lost = opened_or_blank(_connection(tx, name), self._key)
+            connection = replace(changed(before), changed=now)
+            if lost and misses_secrets(connection):
+                connection = replace(connection, live=False)
+            sealed = kept(connection, self._key)
+            _write_connection(tx, sealed, "event-connection.update", actor, now)
+            return without_secrets(sealed)
 
         return self._store.write(work)
 
@@ -70,7 +91,7 @@ class Connections:
         now = self._clock.now()
 
         def work(tx: Transaction) -> Connection:
-            connection = _connection(tx, name)
+            connection = without_secrets(_connection(tx, name))
             tx.delete(CONNECTION, name)
             tx.record(Entry(now, "event-connection.delete", connection.arn, actor, {}))
             return connection
@@ -80,7 +101,28 @@ class Connections:
     def connections(self, prefix: str = "", after: str = "", limit: int = 100) -> list[Connection]:
         """Connections whose names start with `prefix` and are greater than `after`, by name."""
         found = self._store.read(lambda tx: tx.scan(CONNECTION, prefix=prefix, after=after, limit=limit))
-        return [connection for _, connection in found]
+        return [without_secrets(connection) for _, connection in found]
+
+    def seal(self) -> int:
+        """Seal the secrets that a release wrote which did not do so; how many connections that were.
+
+        Raises: Misconfigured: the key in the home folder cannot be read.
+        """
+        plain = [
+            (name, kept(each.connection, self._key))
+            for name, each in self._store.read(lambda tx: tx.scan(CONNECTION))
+            if not each.sealed
+        ]
+
+        def work(tx: Transaction) -> None:
+            for name, sealed in plain:
+                found = tx.get(CONNECTION, name)
+                if found is not None and not found.sealed and found.connection.changed == sealed.connection.changed:
+                    tx.put(CONNECTION, name, sealed)
+
+        if plain:
+            self._store.write(work)
+        return len(plain)
 
     def create_destination(self, wanted: Destination, actor: str) -> Destination:
         """Make an API destination; `arn`, `created` and `changed` are ours.
@@ -133,7 +175,7 @@ class Connections:
         return [one for _, one in found if connection in (None, one.connection)][:limit]
 
 
-def _connection(tx: Transaction, name: str) -> Connection:
+def _connection(tx: Transaction, name: str) -> KeptConnection:
     connection = tx.get(CONNECTION, name)
     if connection is None:
         raise Refused(
@@ -152,8 +194,9 @@ def _destination(tx: Transaction, name: str) -> Destination:
     return destination
 
 
-def _write_connection(tx: Transaction, connection: Connection, kind: str, actor: str, now: datetime) -> None:
-    tx.put(CONNECTION, connection.name, connection)
+def _write_connection(tx: Transaction, sealed: KeptConnection, kind: str, actor: str, now: datetime) -> None:
+    connection = sealed.connection
+    tx.put(CONNECTION, connection.name, sealed)
     tx.record(
         Entry(now, kind, connection.arn, actor, {"authorization": connection.authorization, "live": connection.live})
     )
@@ -165,7 +208,7 @@ def _write_destination(tx: Transaction, destination: Destination, kind: str, act
             "ValidationException", "Parameter InvocationEndpoint is not valid. Expected an http or https address."
         )
     connection = tx.get(CONNECTION, connection_key(destination.connection))
-    if connection is None or connection.arn != destination.connection:
+    if connection is None or connection.connection.arn != destination.connection:
         raise Refused("ResourceNotFoundException", f"Connection '{destination.connection}' does not exist.")
     tx.put(API_DESTINATION, destination.name, destination)
     data: dict[str, object] = {"endpoint": destination.endpoint, "connection": destination.connection}

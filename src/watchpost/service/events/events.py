@@ -20,6 +20,7 @@ from watchpost.service.events.routing import EventRouting
 from watchpost.service.events.rules import EventRules
 from watchpost.service.events.schedules import EventSchedules
 from watchpost.service.events.targets import EventTargets
+from watchpost.service.sealing import SecretKey
 from watchpost.service.worker import Interrupted, Performer
 from watchpost.stores.store import Store, Transaction
 
@@ -52,6 +53,7 @@ class Events:
     """The event bus as one value: `rules`, `buses`, `connections`, `schedules`, and events themselves.
 
     Queues: "targets" (its interrupted tasks may be done again, see `repeatable`) and "invocations".
+    Raises: Misconfigured: the key that secrets are sealed with cannot be read.
     """
 
     def __init__(
@@ -66,10 +68,12 @@ class Events:
         self._store, self._clock, self._new_id = store, clock, new_id
         self._region, self._account = configuration.region, configuration.account
         self._routing = EventRouting()
-        self._targets = EventTargets(store, topics, self._routing, jitter)
+        key = SecretKey(configuration.home)
+        self._targets = EventTargets(store, topics, self._routing, key, jitter)
         self.rules = EventRules(store, clock, configuration)
         self.buses = EventBuses(store, clock, configuration)
-        self.connections = Connections(store, clock, configuration, new_id)
+        self.connections = Connections(store, clock, configuration, new_id, key)
+        self.connections.seal()
         self.schedules = EventSchedules(store, clock, configuration, new_id, self._routing)
 
     def publish(self, tx: Transaction, event: Event, bus: str = DEFAULT_BUS) -> None:

@@ -8,13 +8,13 @@ import msgspec
 from urllib3 import PoolManager
 from urllib3.exceptions import HTTPError
 
-from watchpost.errors import Refused
+from watchpost.errors import Misconfigured, Refused
 from watchpost.events.destinations import Request, request, webhook
 from watchpost.events.envelope import Event
 from watchpost.events.inputs import Arrival, selected, transformed
 from watchpost.events.retries import next_attempt
 from watchpost.events.rules import HttpParameters, RetryPolicy, Target, bus_name, kind_of, log_group
-from watchpost.service.events.connections import API_DESTINATION, CONNECTION, connection_key, destination_key
+from watchpost.service.events.connections import API_DESTINATION, connection_key, destination_key
 from watchpost.service.events.documents import (
     BUS,
     INVOCATION,
@@ -24,7 +24,9 @@ from watchpost.service.events.documents import (
     PublishesMessages,
     PutLogEvents,
 )
+from watchpost.service.events.kept_connections import CONNECTION, opened
 from watchpost.service.events.routing import EventRouting
+from watchpost.service.sealing import SecretKey
 from watchpost.service.worker import Done, GiveUp, Interrupted, Outcome, Performer, Retry
 from watchpost.stores.store import Store, Task, Transaction
 
@@ -39,7 +41,8 @@ _PASSING = frozenset({401, 407, 409, 429})
 class EventTargets:
     """Does what a rule says with what it matched.
 
-    Args: jitter: a number in [0, 1). `put_log` stores log events; None until the composition has a log store.
+    Args: key: what secrets of connections are sealed with. jitter: a number in [0, 1). `put_log` stores log events;
+    None until the composition has a log store.
     """
 
     def __init__(
@@ -47,10 +50,11 @@ class EventTargets:
         store: Store,
         topics: PublishesMessages,
         routing: EventRouting,
+        key: SecretKey,
         jitter: Callable[[], float],
         http: PoolManager | None = None,
     ) -> None:
-        self._store, self._topics, self._routing, self._jitter = store, topics, routing, jitter
+        self._store, self._topics, self._routing, self._key, self._jitter = store, topics, routing, key, jitter
         self._http = http or PoolManager(maxsize=8)
         self.put_log: PutLogEvents | None = None
 
@@ -87,7 +91,7 @@ class EventTargets:
             if kind_of(target.arn) == "logs":
                 return self._log(invocation, now)
             prepared = self._request(target, _input(invocation))
-        except (Refused, ValueError) as problem:
+        except (Refused, Misconfigured, ValueError) as problem:
             return GiveUp(str(problem), invocation.rule_arn)
         return self._send(prepared, task, invocation, now)
 
@@ -104,7 +108,7 @@ class EventTargets:
     def _request(self, target: Target, body: str) -> Request:
         if kind_of(target.arn) == "webhook":
             return webhook(target.arn, body)
-        return self._store.read(partial(_request_of, target, body))
+        return self._store.read(partial(_request_of, target, body, self._key))
 
     def _send(self, prepared: Request, task: Task, invocation: Invocation, now: datetime) -> Outcome:
         try:
@@ -167,11 +171,11 @@ class _LogInput(msgspec.Struct, forbid_unknown_fields=True):
     timestamp: int | None = None
 
 
-def _request_of(target: Target, body: str, tx: Transaction) -> Request:
+def _request_of(target: Target, body: str, key: SecretKey, tx: Transaction) -> Request:
     destination = tx.get(API_DESTINATION, destination_key(target.arn))
     if destination is None or destination.arn != target.arn:
         raise ValueError(f"the API destination {target.arn} does not exist")
-    connection = tx.get(CONNECTION, connection_key(destination.connection))
-    if connection is None or not connection.live:
+    stored = tx.get(CONNECTION, connection_key(destination.connection))
+    if stored is None or not stored.connection.live:
         raise ValueError(f"the connection {destination.connection} does not exist or is deauthorised")
-    return request(destination, connection, target.http or HttpParameters(), body)
+    return request(destination, opened(stored, key), target.http or HttpParameters(), body)

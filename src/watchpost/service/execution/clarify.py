@@ -15,6 +15,7 @@ from watchpost.attribution.remote import Wire, remote_model
 from watchpost.data.dataset import Dataset, Identified
 from watchpost.data.quarantine import Quarantine
 from watchpost.data.sources import Source
+from watchpost.data.weights import WEIGHT, carrying, with_weights
 from watchpost.errors import InputError
 from watchpost.monitors import MONITORS, Monitor, Settings
 from watchpost.runners import RUNNERS, Job, Question
@@ -105,7 +106,12 @@ class _Asked:
             bare = [name.removeprefix(_INPUT) for name in cells]
             if len(bare) == len(self.features) and all(name.isdecimal() for name in bare):
                 bare = list(self.features)
-            yield batch.select(cells).rename(dict(zip(cells, bare, strict=True)))
+            asked = batch.select(cells).rename(dict(zip(cells, bare, strict=True)))
+            yield carrying(asked, batch[WEIGHT] if WEIGHT in batch.columns else None)
+
+    def weighted(self) -> Dataset:
+        """See Weighted.weighted."""
+        return replace(self, records=with_weights(self.records))
 
 
 def _explains(spec: Spec, config: _Config) -> bool:

@@ -53,8 +53,8 @@ def write_lines(folder: Path, environment: Mapping[str, str], lines: Iterable[Li
 def data_quality(known: Baseline, seen: Observation, report: Report) -> Iterator[Line]:
     """Values, completeness and drift of every feature whose metrics are not switched off (contract 5.1)."""
     constraints = {feature.name: feature for feature in known.constraints.features}
-    rows = seen.statistics.item_count
-    for feature in seen.statistics.features:
+    rows = seen.judged.item_count
+    for feature in seen.judged.features:
         if not known.constraints.rules_for(constraints.get(feature.name)).emit_metrics:
             continue
         numbers = feature.numeric

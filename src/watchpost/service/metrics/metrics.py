@@ -17,8 +17,9 @@ from watchpost.metrics.periods import DAY, HOUR, LISTED, MINUTE, TIERS, visible_
 from watchpost.metrics.statistics import Statistic, evaluate, parse_statistic
 from watchpost.metrics.units import preference
 from watchpost.service.metrics.folding import fold, roll_up
+from watchpost.service.metrics.replacing import put_replacing
 from watchpost.service.metrics.tail import Tail
-from watchpost.service.metrics.windows import Selection
+from watchpost.service.metrics.windows import Columns, History, Selection, watch_put_off
 from watchpost.stores.sql import metrics as tables
 
 if TYPE_CHECKING:
@@ -80,6 +81,13 @@ class Metrics:
             else:
                 _put_with_names(tx, arrived)
 
+    def replace_within(self, tx: "Transaction", data: Sequence[Datum], gone: Sequence[Datum] = ()) -> None:
+        """Take in data instead of what their series had at their times, as part of a transaction; see `put_replacing`.
+
+        gone: data whose series and times are to have nothing any more. Raises: ValueError: see `batch`.
+        """
+        put_replacing(tx, data, gone)
+
     # --- answering --------------------------------------------------------------------------------------------------
 
     def read(self, stat: MetricStat, start: int, end: int) -> Points:
@@ -103,7 +111,7 @@ class Metrics:
             series = self._series_of(tx, stats, start, now)
             numbers = {number for own in series for number in own}
             sketches = not all(p.plain for p in parsed)
-            cells = self._cells(tx, parts, numbers, start, end + longest, sketches, now)
+            found = self._parts(tx, parts, numbers, start, end + longest, sketches, now)
             groups: dict[tuple[int, Statistic], list[int]] = {}
             for place, (stat, asked) in enumerate(zip(stats, parsed, strict=True)):
                 groups.setdefault((stat.period, asked), []).append(place)
@@ -112,8 +120,8 @@ class Metrics:
                 first = _first_visible(start, period, now)
                 last = start - (start - end) // period * period
                 wanted = [series[place] for place in places]
-                for place, found in zip(places, _points(cells, wanted, asked, period, first, last), strict=True):
-                    points[place] = found
+                for place, own in zip(places, _points(found, wanted, asked, period, first, last), strict=True):
+                    points[place] = own
             return points
 
         return self._tail.question(answer)
@@ -177,7 +185,11 @@ class Metrics:
 
     def select(self, stats: Sequence[MetricStat]) -> Selection:
         """Prepare to ask for the same statistics again and again. Raises: Refused: a statistic is none."""
-        return Selection(stats)
+        return Selection(Columns.of(stats))
+
+    def select_columns(self, columns: Columns) -> Selection:
+        """The same for statistics in columns. Raises: Refused: a statistic is none."""
+        return Selection(columns)
 
     def windows(self, selection: Selection, end: int, count: int) -> NDArray[np.float64]:
         """The last `count` periods of each statistic before `end` (epoch seconds): [statistics, count].
@@ -196,12 +208,15 @@ class Metrics:
         now = int(self._clock.now().timestamp())
 
         def answer(tx: "Transaction", parts: tuple[Cells, ...]) -> NDArray[np.float64]:
-            def history(numbers: Sequence[int], start: int, until: int, sketches: bool) -> Cells:
-                return self._cells(tx, parts, set(numbers), start, until, sketches, now)
-
-            return selection.windows(self._tail, history, counts, end, count, now)
+            return selection.windows(self._tail, self._history(tx, parts, now), counts, end, count, now)
 
         return self._tail.held_question(answer)
+
+    def _history(self, tx: "Transaction", parts: tuple[Cells, ...], now: int) -> History:
+        def history(numbers: Sequence[int], start: int, until: int, sketches: bool) -> Cells:
+            return self._cells(tx, parts, set(numbers), start, until, sketches, now)
+
+        return history
 
     # --- upkeep -----------------------------------------------------------------------------------------------------
 
@@ -209,13 +224,21 @@ class Metrics:
         """Keep the log short and history in its tiers until `stop` is set, then once more."""
         due = self._clock.now()
         while not self._clock.wait(stop, _LOOK_SECONDS):
-            # Reading on often keeps the next question quick, however much comes in while nobody asks.
-            self._tail.question(lambda _tx, _parts: None)
+            self.look()
             now = self._clock.now()
             if now >= due or self._tail.unfolded > _MOST_ENTRIES:
                 self.fold(now)
                 due = now + _BETWEEN_FOLDS
         self.fold(self._clock.now())
+
+    def look(self) -> None:
+        """Read on, and make ready for what alarms will ask again; changes no answer. Raises: StoreUnavailable.
+
+        Doing so often keeps the next question quick, however much comes in while nobody asks.
+        """
+        now = int(self._clock.now().timestamp())
+        self._tail.held_question(lambda _tx, _parts: self._tail.registry.read_names())
+        self._tail.held_question(lambda tx, parts: watch_put_off(self._tail, self._history(tx, parts, now), now))
 
     def fold(self, now: datetime) -> None:
         """One round of that; changes no answer. Raises: StoreUnavailable."""
@@ -260,9 +283,22 @@ class Metrics:
         now: int,
     ) -> Cells:
         """All cells of some series in [start, end), from chunks and tail."""
+        return merge(self._parts(tx, parts, numbers, start, end, sketches, now))
+
+    def _parts(
+        self,
+        tx: "Transaction",
+        parts: tuple[Cells, ...],
+        numbers: set[int],
+        start: int,
+        end: int,
+        sketches: bool,
+        now: int,
+    ) -> list[Cells]:
+        """The same in parts, each ascending, which may have cells of the same series and moment."""
         ordered = sorted(numbers)
         if not ordered:
-            return merge([])
+            return []
         spans = {
             tier.step: (start - start % tier.chunk, end)
             for tier, younger in zip(TIERS, (None, TIERS[0], *TIERS[1:-1]), strict=True)
@@ -270,10 +306,11 @@ class Metrics:
             if younger is None or tier.step <= MINUTE or start < now - younger.kept + HOUR
         }
         series = np.array(ordered, dtype=np.int64)
-        stored = unpack(tables.packs_between(tx.connection, ordered, spans, sketches), sketches)
+        # Chunks hold more than the range; the tail's cells are cut out of it.
+        stored = merge([unpack(tables.packs_between(tx.connection, ordered, spans, sketches), sketches)])
         recent = [part.of(series, start, end) for part in parts]
-        cells = merge([stored, *(recent if sketches else [part.plain() for part in recent])])
-        return cells.of(series, start, end)
+        found = [stored.of(series, start, end), *(recent if sketches else [part.plain() for part in recent])]
+        return [part for part in found if len(part)]
 
 
 def _put_with_names(tx: "Transaction", arrived: Batch) -> list[tuple[Series, int, int]]:
@@ -293,11 +330,12 @@ def _first_visible(start: int, period: int, now: int) -> int:
 
 
 def _points(
-    cells: Cells, wanted: Sequence[dict[int, str]], asked: Statistic, period: int, first: int, last: int
+    parts: Sequence[Cells], wanted: Sequence[dict[int, str]], asked: Statistic, period: int, first: int, last: int
 ) -> list[Points]:
     """One statistic of several questions; of each question's series the first that has data answers."""
     numbers = np.array(sorted({number for own in wanted for number in own}), dtype=np.int64)
-    by_period = rolled(cells.of(numbers, first, last), period, first)
+    # Each part by periods first: then there is little left to merge.
+    by_period = merge([rolled(part.of(numbers, first, last), period, first) for part in parts])
     values = evaluate(by_period, asked)
     there = ~np.isnan(values)
     series, timestamps, values = by_period.series[there], by_period.start[there], values[there]

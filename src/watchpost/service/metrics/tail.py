@@ -93,21 +93,24 @@ class Tail:
             return None
         if self._mark is None:
             since = int(self._clock.now().timestamp()) - LISTED
-            self.registry.add(tables.series_seen_since(tx.connection, since))
+            self.registry.start(tables.series_seen_since(tx.connection, since))
             self._reload(tx, mark)
         elif mark.moved > self._mark.moved or mark.upto > self._read:
             self._reload(tx, mark)
         else:
-            self._read_on(tx)
+            self._read_on(tx, mark)
         if self._mark is None or mark.changes > self._mark.changes:
             self._mark = mark
         return tuple(self._parts)
 
-    def _read_on(self, tx: "Transaction") -> None:
+    def _read_on(self, tx: "Transaction", mark: Mark) -> None:
         for portion in tables.entries(tx.connection, self._read):
             self._read = portion[-1][0]
             self.unfolded += len(portion)
-            self._feed(tx, merge([unpack(pack for _, pack in portion)]))
+            # The condensed entry, long and in order, is not sorted again for the sake of what came in after it.
+            condensed = 1 if portion[0][0] == mark.upto else 0
+            for part in (portion[:condensed], portion[condensed:]):
+                self._feed(tx, merge([unpack(pack for _, pack in part)]))
 
     def _reload(self, tx: "Transaction", mark: Mark) -> None:
         if mark.upto > self._read:
@@ -119,7 +122,7 @@ class Tail:
                 break
             # The rings have had these already.
             self._add(merge([unpack(pack for number, pack in portion if number <= self._read)]))
-        self._read_on(tx)
+        self._read_on(tx, mark)
         self._read = max(self._read, mark.upto)
 
     def _feed(self, tx: "Transaction", fresh: Cells) -> None:

@@ -6,7 +6,7 @@ what the server itself decides are fields beside them.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Literal, get_args
 
@@ -31,6 +31,7 @@ JobStatus = Literal["InProgress", "Completed", "Failed", "Stopping", "Stopped"]
 UNSETTLED: frozenset[str] = frozenset({"Pending", "InProgress", "Stopping"})
 """Statuses of executions and jobs that are still to end."""
 
+_STAMP = "%Y-%m-%dT%H:%M:%S.%f"
 _ARN_WORDS: dict[MonitoringType, str] = {
     "DataQuality": "data-quality-job-definition",
     "ModelQuality": "model-quality-job-definition",
@@ -73,9 +74,25 @@ class MonitoringSchedule:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """The last time of a schedule whose window was handed out."""
+    """The last time of a schedule whose window was handed out.
+
+    until, length: of an adaptive schedule: where that window ends, and how long it is.
+    """
 
     last: datetime
+    until: datetime | None = None
+    length: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What an earlier revision of a window found; it stands if the run that is to replace it fails."""
+
+    revision: int
+    status: ExecutionStatus
+    job: str
+    message: str | None
+    baseline: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +101,10 @@ class MonitoringExecution:
 
     start, end: the window [start, end); None until the execution begins. job: the processing job's name.
     published: its metrics are in the metric store. baseline: SHA-256 of each baseline file it was judged by.
+    window: the window where the timetable does not say it: of an adaptive schedule, of one that was asked for, of one
+    that is run again. asked: somebody asked for a window that is none of the schedule's. revision: how often the window
+    was run, this time included; `latest` counts runs that failed and left what stood before (`standing`). begun: when
+    this revision began to read.
     """
 
     schedule: str
@@ -101,6 +122,19 @@ class MonitoringExecution:
     failure: str | None = None
     published: bool = False
     baseline: dict[str, str] = field(default_factory=dict)
+    window: tuple[datetime, datetime] | None = None
+    asked: bool = False
+    revision: int = 1
+    latest: int = 1
+    standing: Standing | None = None
+    begun: datetime | None = None
+
+    @property
+    def key(self) -> str:
+        """The key it is kept under: its schedule and its time; for a window that was asked for, its schedule and it."""
+        if self.asked and self.window is not None:
+            return asked_key(self.schedule, *self.window)
+        return execution_key(self.schedule, self.scheduled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,13 +187,22 @@ class AlertChange:
 
 @dataclass(frozen=True, slots=True)
 class BaselineVersion:
-    """A baseline as a job left it: its place, its number there (from 1), and the SHA-256 of each file."""
+    """A baseline as a job left it, or as an execution found it: its place, its number there (from 1), its files.
+
+    job: the job that made it; "" for one that was put or changed there by other means. files: SHA-256 by name. data:
+    URIs of what the job learned from. model: the model version that the job said it is for. monitor: `DataQuality`,
+    `ModelQuality`, or `Clarify`. first_served: the model version that served when it was first judged by.
+    """
 
     uri: str
     version: int
     job: str
     made: datetime
     files: dict[str, str]
+    data: tuple[str, ...] = ()
+    model: str | None = None
+    monitor: str | None = None
+    first_served: str | None = None
 
 
 JOB_DEFINITION = Kind("monitoring-job-definition", JobDefinition)
@@ -179,7 +222,12 @@ def definition_key(monitor: MonitoringType, name: str) -> str:
 
 def execution_key(schedule: str, scheduled: datetime) -> str:
     """The key of an execution; keys of one schedule sort by time."""
-    return f"{schedule}|{scheduled.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}"
+    return f"{schedule}|{scheduled.astimezone(UTC):{_STAMP}}"
+
+
+def asked_key(schedule: str, start: datetime, end: datetime) -> str:
+    """The key of the execution of a window that is none of the schedule's; it sorts by the window's end."""
+    return f"{execution_key(schedule, end)}|{start.astimezone(UTC):{_STAMP}}"
 
 
 def arn(configuration: Configuration, kind: str, name: str) -> str:

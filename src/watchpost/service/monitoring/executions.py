@@ -13,30 +13,30 @@ from threading import BoundedSemaphore
 import structlog
 
 from watchpost.errors import Refused, ServerError, WatchpostError
-from watchpost.metrics.identity import Datum
 from watchpost.service.clock import Clock
 from watchpost.service.configuration import Configuration
 from watchpost.service.monitoring.alerts import MonitoringAlerts
+from watchpost.service.monitoring.baselines import Baselines
 from watchpost.service.monitoring.documents import (
-    BASELINE,
     EXECUTION,
     PROCESSING_JOB,
     SCHEDULE,
     UNSETTLED,
-    BaselineVersion,
-    ExecutionStatus,
     MonitoringExecution,
     MonitoringSchedule,
     ProcessingJob,
     arn,
     execution_key,
 )
+from watchpost.service.monitoring.executions_end import Conclusions, MetricSink
+from watchpost.service.monitoring.executions_pending import QUEUE, WORK, Work
 from watchpost.service.monitoring.executions_request import Endpoints, Request, request_of
+from watchpost.service.monitoring.executions_revisions import keep_report
 from watchpost.service.monitoring.job import Job, times_of
 from watchpost.service.monitoring.news import MonitoringNews
+from watchpost.service.monitoring.processing import outputs_of
 from watchpost.service.monitoring.processing_execution import LONGEST_REASON, Execute, Finished, Task
 from watchpost.service.monitoring.schedules import resolved
-from watchpost.service.monitoring.schedules_due import QUEUE, WORK, Work
 from watchpost.service.worker import Done, Outcome, Performer, Retry
 from watchpost.stores.objects.objects import Objects
 from watchpost.stores.store import Entry, Store, Transaction
@@ -52,9 +52,6 @@ _log = structlog.get_logger(__name__)
 
 Flush = Callable[[str], None]
 """Write what was captured of an endpoint and is still in memory."""
-
-PutMetrics = Callable[[Transaction, "tuple[Datum, ...]"], None]
-"""Take in data as part of the caller's transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +78,16 @@ class Executions:
         endpoints: Endpoints,
         news: MonitoringNews,
         alerts: MonitoringAlerts,
-        put_metrics: PutMetrics,
+        metrics: MetricSink,
         execute: Execute,
         flush: Flush,
         at_once: int | None = None,
     ) -> None:
         self._store, self._clock, self._configuration = store, clock, configuration
         self._objects, self._endpoints = objects, endpoints
-        self._news, self._alerts, self._put_metrics, self._execute = news, alerts, put_metrics, execute
-        self._flush = flush
+        self._news, self._metrics, self._execute = news, metrics, execute
+        self._flush, self._baselines = flush, Baselines(configuration, news)
+        self._conclusions = Conclusions(metrics, news, alerts)
         self._slots = BoundedSemaphore(at_once or os.cpu_count() or 1)
 
     def performers(self) -> dict[str, Performer]:
@@ -163,11 +161,18 @@ class Executions:
         found = self._store.read(lambda tx: self._planned(tx, work))
         if found is None:
             return None
-        execution, schedule, job = found
-        window = times_of(schedule.config, schedule.name).window(execution.scheduled, job.source)
+        execution, schedule, planned = found
+        window = times_of(schedule.config, schedule.name).window(execution.scheduled, planned.source)
+        if execution.window is not None:
+            window = Window(*execution.window)
+        job = self._store.read(lambda tx: self._baselines.chosen(tx, planned, window))
         if job.source.endpoint_name is not None and window.end > now - _FRESH:
             self._flush(job.source.endpoint_name)
-        request = request_of(job, schedule, execution.scheduled, window, self._objects, self._endpoints)
+        request = request_of(
+            job, schedule, execution.scheduled, window, self._objects, self._endpoints, asked=execution.asked
+        )
+        if request.found:
+            self._keep_report(execution)
         made = ProcessingJob(
             execution.job,
             arn(self._configuration, "processing-job", execution.job),
@@ -179,16 +184,16 @@ class Executions:
             schedule=schedule.name,
             scheduled=execution.scheduled,
         )
-        running = replace(execution, status="InProgress", modified=now, start=window.start, end=window.end)
+        running = replace(execution, status="InProgress", modified=now, start=window.start, end=window.end, begun=now)
         futile = None if request.found else _searched(request, window)
         begun = _Begun(Task(made, request.since, request.window, schedule.monitor), futile)
 
         def begin(tx: Transaction) -> _Begun | None:
-            current = tx.get(EXECUTION, execution_key(execution.schedule, execution.scheduled))
+            current = tx.get(EXECUTION, execution.key)
             if current is None or current.status not in UNSETTLED:
                 return None
             tx.put(PROCESSING_JOB, made.name, made)
-            tx.put(EXECUTION, execution_key(running.schedule, running.scheduled), running)
+            tx.put(EXECUTION, running.key, running)
             data: dict[str, object] = {
                 "scheduled": running.scheduled,
                 "job": made.name,
@@ -200,10 +205,18 @@ class Executions:
 
         return self._store.write(begin)
 
+    def _keep_report(self, execution: MonitoringExecution) -> None:
+        """Put the report of the revision that stands aside, before the run replaces it."""
+        standing = execution.standing
+        if standing is None or execution.status != "Pending":
+            return  # a run that was cut off may have begun to replace it, and kept it before
+        job = self._store.read(lambda tx: tx.get(PROCESSING_JOB, standing.job))
+        for _, uri in outputs_of(job.members) if job is not None else ():
+            keep_report(self._objects, uri, standing.revision)
+
     def _planned(self, tx: Transaction, work: Work) -> tuple[MonitoringExecution, MonitoringSchedule, Job] | None:
         assert work.schedule is not None
-        assert work.scheduled is not None
-        execution = tx.get(EXECUTION, execution_key(work.schedule, work.scheduled))
+        execution = tx.get(EXECUTION, _key(work))
         if execution is None or execution.status not in UNSETTLED:
             return None
         schedule = tx.get(SCHEDULE, work.schedule)
@@ -216,8 +229,11 @@ class Executions:
         job = tx.get(PROCESSING_JOB, work.job)
         execution, subject = None, ""
         if work.schedule is not None and work.scheduled is not None:
-            execution = tx.get(EXECUTION, execution_key(work.schedule, work.scheduled))
+            execution = tx.get(EXECUTION, _key(work))
             subject = arn(self._configuration, "monitoring-schedule", work.schedule)
+        if job is not None and execution is not None and finished.status == "Completed":
+            warning = self._baselines.judged(tx, execution, job, finished.baseline, now)
+            finished = replace(finished, message=f"{finished.message} {warning}".rstrip()[:LONGEST_REASON])
         if job is not None and job.status in UNSETTLED:
             job = replace(
                 job,
@@ -230,56 +246,21 @@ class Executions:
             tx.put(PROCESSING_JOB, job.name, job)
             self._news.job(tx, job, now, subject or None)
         if execution is not None:
-            self._conclude(tx, execution, finished, subject, now)
+            self._conclusions.conclude(tx, execution, finished, subject, now)
         elif job is not None:
             if finished.metrics:
-                self._put_metrics(tx, finished.metrics)
+                self._metrics.put_within(tx, finished.metrics)
             data: dict[str, object] = {"status": finished.status, "message": finished.message}
             tx.record(Entry(now, "processing-job.end", job.arn, "server", data))
-            self._version(tx, job, finished, now)
+            if finished.status == "Completed":
+                self._baselines.made(tx, job, finished.files, now)
 
-    def _conclude(
-        self, tx: Transaction, execution: MonitoringExecution, finished: Finished, subject: str, now: datetime
-    ) -> None:
-        status: ExecutionStatus = finished.status
-        if finished.message.startswith("CompletedWithViolations"):
-            status = "CompletedWithViolations"
-        publish = bool(finished.metrics) and not execution.published
-        ended = replace(
-            execution,
-            status=status,
-            modified=now,
-            message=finished.message or None,
-            failure=finished.failure,
-            published=execution.published or publish,
-            baseline=dict(finished.baseline),
-        )
-        tx.put(EXECUTION, execution_key(execution.schedule, execution.scheduled), ended)
-        if publish:
-            # Once a window: data of a metric add up, and a window run again would count twice.
-            self._put_metrics(tx, finished.metrics)
-        data: dict[str, object] = {
-            "scheduled": execution.scheduled,
-            "status": status,
-            "message": finished.message,
-            "baseline": dict(finished.baseline),
-        }
-        tx.record(Entry(now, "monitoring-execution.end", subject, "server", data))
-        self._alerts.heard(tx, ended, now)
 
-    def _version(self, tx: Transaction, job: ProcessingJob, finished: Finished, now: datetime) -> None:
-        """Number the baseline that a job left, by its place."""
-        known = ("statistics.json", "constraints.json", "analysis.json")
-        names = [uri for uri in finished.files if uri.rpartition("/")[2] in known]
-        if not names or finished.status != "Completed":
-            return
-        uri = names[0].rpartition("/")[0]
-        files = {one.removeprefix(f"{uri}/"): finished.files[one] for one in names}
-        versions = tx.scan(BASELINE, prefix=f"{uri}|")
-        made = BaselineVersion(uri, len(versions) + 1, job.name, now, files)
-        tx.put(BASELINE, f"{uri}|{made.version:06}", made)
-        data: dict[str, object] = {"uri": uri, "version": made.version, "files": files}
-        tx.record(Entry(now, "baseline.made", job.arn, "server", data))
+def _key(work: Work) -> str:
+    """The key of a task's execution; tasks of an earlier release do not say it."""
+    assert work.schedule is not None
+    assert work.scheduled is not None
+    return work.key or execution_key(work.schedule, work.scheduled)
 
 
 def _searched(request: Request, window: Window) -> str:

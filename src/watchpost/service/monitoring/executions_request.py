@@ -58,9 +58,19 @@ class Request:
 
 
 def request_of(
-    job: Job, schedule: MonitoringSchedule, scheduled: datetime, window: Window, objects: Objects, endpoints: Endpoints
+    job: Job,
+    schedule: MonitoringSchedule,
+    scheduled: datetime,
+    window: Window,
+    objects: Objects,
+    endpoints: Endpoints,
+    *,
+    asked: bool = False,
 ) -> Request:
-    """The job's request. Raises: Refused: the endpoint or a URI is none; InputError: a manifest is broken."""
+    """The job's request. asked: the window is none of the schedule's.
+
+    Raises: Refused: the endpoint or a URI is none; InputError: a manifest is broken.
+    """
     inputs: list[Members] = []
     searched: list[str] = []
     found = _records(job, window, objects, endpoints, searched)
@@ -85,10 +95,9 @@ def request_of(
                 inputs.append(_input(f"baseline_{name.partition('.')[0]}", uri, f"{_BASELINE}/constraints", job))
     if job.ground_truth is not None:
         inputs.append(_input(GROUND_TRUTH, job.ground_truth, _TRUTH, job))
-    whole = window.start == _hour(window.start) and window.end == _hour(window.end)
     members: Members = {
         "ProcessingInputs": inputs,
-        "ProcessingOutputConfig": _output(job, schedule, scheduled),
+        "ProcessingOutputConfig": _output(job, report_uri(job, schedule, scheduled, window if asked else None)),
         "ProcessingResources": dict(job.resources),
         "StoppingCondition": {"MaxRuntimeInSeconds": job.max_seconds or _longest(job)},
         "AppSpecification": _application(job),
@@ -101,18 +110,35 @@ def request_of(
         members,
         tuple(searched),
         count > 0,
-        None if whole or job.source.endpoint_name is None else (window.start, window.end),
+        None if is_whole(window) or job.source.endpoint_name is None else (window.start, window.end),
         {GROUND_TRUTH: window.start},
     )
 
 
-def report_uri(job: Job, schedule: MonitoringSchedule, scheduled: datetime) -> str:
-    """Where a window's report goes (contract 9.3); a time within an hour has a folder of its own below the hour's."""
+def report_uri(job: Job, schedule: MonitoringSchedule, scheduled: datetime, asked: Window | None = None) -> str:
+    """Where a window's report goes (contract 9.3); a time within an hour has a folder of its own below the hour's.
+
+    asked: a window that is none of the schedule's; its report must not stand where the schedule's do.
+    """
     parts = [job.output_uri.rstrip("/"), job.source.endpoint_name, schedule.name, f"{scheduled:%Y/%m/%d/%H}"]
+    if asked is not None:
+        parts[-1] = f"windows/{asked.start:%Y%m%dT%H%M%SZ}-{asked.end:%Y%m%dT%H%M%SZ}"
+        return "/".join(part for part in parts if part)
     once = str((schedule.config.get("ScheduleConfig") or {}).get("ScheduleExpression", "")).upper() == "NOW"  # type: ignore[attr-defined]  # a structure of the API
     if scheduled.minute and not once:
         parts.append(f"{scheduled:%M}")
     return "/".join(part for part in parts if part)
+
+
+def captured_below(job: Job, endpoint: str, endpoints: Endpoints) -> str:
+    """The prefix below which the endpoint's variants have their folders of captured records. Raises: Refused."""
+    prefix = (job.environment.get(CAPTURE_PREFIX) or endpoints.capture_prefix(endpoint)).rstrip("/")
+    return prefix if prefix.endswith(f"/{endpoint}") else f"{prefix}/{endpoint}"
+
+
+def is_whole(window: Window) -> bool:
+    """Whether it begins and ends with an hour, so that the folders of its hours are all it reads."""
+    return window.start == _hour(window.start) and window.end == _hour(window.end)
 
 
 def hours(window: Window) -> Iterator[datetime]:
@@ -130,11 +156,9 @@ def _records(
     source = job.source
     place = source.local_path.rstrip("/")
     if source.endpoint_name is not None:
-        said = job.environment.get(CAPTURE_PREFIX)
-        prefix = (said or endpoints.capture_prefix(source.endpoint_name)).rstrip("/")
-        base = prefix if prefix.endswith(f"/{source.endpoint_name}") else f"{prefix}/{source.endpoint_name}"
+        base = captured_below(job, source.endpoint_name, endpoints)
         searched.append(f"{base}/")
-        for variant in _folders(objects, base):
+        for variant in folders(objects, base):
             for hour in hours(window):
                 uri = f"{base}/{variant}/{hour:%Y/%m/%d/%H}"
                 if _holds(objects, uri):
@@ -176,7 +200,7 @@ def _manifests(objects: Objects, uri: str) -> list[str]:
     return found
 
 
-def _folders(objects: Objects, base: str) -> list[str]:
+def folders(objects: Objects, base: str) -> list[str]:
     """The names of the folders right below a prefix: one listed object each."""
     bucket, prefix = bucket_and_key(f"{base}/")
     if objects.bucket(bucket) is None:
@@ -220,9 +244,9 @@ def _input(name: str, uri: str, path: str, job: Job, kind: str = "S3Prefix") -> 
     }
 
 
-def _output(job: Job, schedule: MonitoringSchedule, scheduled: datetime) -> Members:
+def _output(job: Job, uri: str) -> Members:
     output: Members = {
-        "S3Uri": report_uri(job, schedule, scheduled),
+        "S3Uri": uri,
         "LocalPath": job.output_path,
         "S3UploadMode": job.upload_mode,
     }

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from watchpost.errors import Refused
 from watchpost.service.clock import Clock
 from watchpost.service.configuration import Configuration
+from watchpost.service.monitoring.adaptive import ADAPTIVE, parse_bounds
 from watchpost.service.monitoring.documents import (
     JOB_DEFINITION,
     NO_TAGS,
@@ -34,7 +35,9 @@ class JobDefinitions:
         Args: members: of the request, without the name and the tags.
         Raises: Refused: ResourceInUse: there is one of that name; ValidationException.
         """
-        job_of(monitor, members)
+        bounds = job_of(monitor, members).environment.get(ADAPTIVE)
+        if bounds:
+            parse_bounds(bounds)
         now = self._clock.now()
         made = JobDefinition(name, monitor, definition_arn(self._configuration, monitor, name), now, members)
 

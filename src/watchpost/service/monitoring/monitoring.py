@@ -1,35 +1,30 @@
 """Monitoring: job definitions, schedules, executions, processing jobs and alerts, as one value."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from threading import Event as Stop
-from typing import Protocol
 
-from watchpost.metrics.identity import Datum
 from watchpost.service.clock import Clock
 from watchpost.service.configuration import Configuration
 from watchpost.service.monitoring.alerts import MonitoringAlerts
 from watchpost.service.monitoring.documents import BASELINE, BaselineVersion, MonitoringExecution
 from watchpost.service.monitoring.executions import Executions, Flush
+from watchpost.service.monitoring.executions_end import MetricSink
 from watchpost.service.monitoring.executions_request import Endpoints
 from watchpost.service.monitoring.jobs import JobDefinitions
+from watchpost.service.monitoring.late_labels import LateLabels
 from watchpost.service.monitoring.news import MonitoringNews, PublishesEvents
 from watchpost.service.monitoring.processing import ProcessingJobs
 from watchpost.service.monitoring.processing_execution import Execute, Execution, ModelPlan, PutLog
 from watchpost.service.monitoring.processing_inputs import clear
 from watchpost.service.monitoring.processing_runs import Runs
+from watchpost.service.monitoring.run_now import RunNow
 from watchpost.service.monitoring.schedules import MonitoringSchedules
 from watchpost.service.monitoring.schedules_due import DueWindows
 from watchpost.service.worker import Interrupted, Performer
 from watchpost.stores.objects.objects import Objects
-from watchpost.stores.store import Store, Transaction
-
-
-class MetricSink(Protocol):
-    """Where metrics go."""
-
-    def put_within(self, tx: Transaction, data: Sequence[Datum]) -> None:
-        """Take in data as part of a transaction of the caller's."""
+from watchpost.stores.store import Store
+from watchpost.windows import Window
 
 
 def no_model(_model: str | None, _endpoint: str | None) -> None:
@@ -44,7 +39,8 @@ def nothing_to_flush(_endpoint: str) -> None:
 class Monitoring:
     """Monitoring as one value.
 
-    Members: `definitions`, `schedules`, `due` (the loop), `executions`, `processing` (jobs), `alerts`.
+    Members: `definitions`, `schedules`, `due` and `late_labels` (the loops), `executions`, `processing` (jobs),
+    `alerts`.
     Queue: "processing", whose interrupted tasks are begun again.
 
     Args: endpoints: where captured records lie. put_log: `Logs.put`. model_plan: how a model is reached, by its name
@@ -75,6 +71,10 @@ class Monitoring:
         self.definitions = JobDefinitions(store, clock, configuration)
         self.schedules = MonitoringSchedules(store, clock, configuration, news, self.alerts)
         self.due = DueWindows(store, clock, configuration, news)
+        self._run_now = RunNow(store, clock, configuration)
+        self.late_labels = LateLabels(
+            store, clock, configuration, objects, endpoints, configuration.home / "captured-ids"
+        )
         self.processing = ProcessingJobs(store, clock, configuration, news)
         self._runs = Runs()
         self.executions = Executions(
@@ -85,7 +85,7 @@ class Monitoring:
             endpoints,
             news,
             self.alerts,
-            metrics.put_within,
+            metrics,
             execute or Execution(objects, self._runs, put_log, clock, configuration.home, model_plan),
             flush,
             at_once,
@@ -110,8 +110,12 @@ class Monitoring:
         return [version for _, version in found]
 
     def run_now(self, schedule: str, scheduled: datetime, actor: str) -> MonitoringExecution:
-        """Run the window of one scheduled time at once, or run it again. Raises: Refused; see `DueWindows.run_now`."""
-        return self.due.run_now(schedule, scheduled, actor)
+        """Run the window of one scheduled time at once, or run it again. Raises: Refused; see `RunNow.scheduled`."""
+        return self._run_now.scheduled(schedule, scheduled, actor)
+
+    def run_window(self, schedule: str, window: Window | None, actor: str) -> MonitoringExecution:
+        """Run a window at once, or run it again; None: the last one. Raises: Refused; see `RunNow.window`."""
+        return self._run_now.window(schedule, window, actor)
 
     def tick(self, now: datetime) -> int:
         """Hand out the windows that are due; how many."""

@@ -12,6 +12,9 @@ from watchpost.stores.store import Transaction
 SOURCE = "aws.sagemaker"
 SCHEDULE_CHANGED = "SageMaker Monitoring Schedule State Change"
 JOB_CHANGED = "SageMaker Processing Job State Change"
+OWN_SOURCE = "watchpost.monitoring"
+BASELINE_MISMATCH = "Model Monitor Baseline Mismatch"
+RESTATED = "Model Monitor Window Restated"
 
 
 class PublishesEvents(Protocol):
@@ -39,9 +42,19 @@ class MonitoringNews:
         """The processing job changed."""
         self._publish(tx, JOB_CHANGED, described_job(job, schedule_arn), job.arn, now)
 
-    def _publish(self, tx: Transaction, kind: str, detail: Members, subject: str, now: datetime) -> None:
+    def mismatch(self, tx: Transaction, detail: Members, subject: str, now: datetime) -> None:
+        """A schedule's baseline belongs to another model version than the one that served (ours)."""
+        self._publish(tx, BASELINE_MISMATCH, detail, subject, now, OWN_SOURCE)
+
+    def restated(self, tx: Transaction, detail: Members, subject: str, now: datetime) -> None:
+        """A window was run again; its figures as they were and as they are (ours)."""
+        self._publish(tx, RESTATED, detail, subject, now, OWN_SOURCE)
+
+    def _publish(
+        self, tx: Transaction, kind: str, detail: Members, subject: str, now: datetime, source: str = SOURCE
+    ) -> None:
         body = {name: _plain(value) for name, value in detail.items()}
-        event = Event(self._new_id(), SOURCE, kind, self._account, self._region, now, body, (subject,))
+        event = Event(self._new_id(), source, kind, self._account, self._region, now, body, (subject,))
         self._events.publish(tx, event)
 
 

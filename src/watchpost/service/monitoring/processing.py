@@ -17,9 +17,9 @@ from watchpost.service.monitoring.documents import (
     arn,
     not_found,
 )
+from watchpost.service.monitoring.executions_pending import QUEUE, WORK, Work
 from watchpost.service.monitoring.news import MonitoringNews
 from watchpost.service.monitoring.processing_inputs import inputs_of
-from watchpost.service.monitoring.schedules_due import QUEUE, WORK, Work
 from watchpost.service.registry.tags import write_tags
 from watchpost.stores.store import Entry, Store, Transaction
 

@@ -14,6 +14,9 @@ from watchpost.errors import Refused
 from watchpost.service.execution.spec import local
 from watchpost.stores.objects.objects import ObjectInfo, Objects, bucket_and_key
 
+OTHERS = re.compile(r"(?:[0-5][0-9]|revisions)/")
+"""Below an hour's report: those of times within the hour, by their minute, and of earlier revisions."""
+
 _HOUR = re.compile(r"(?:^|/)(\d{4})/(\d\d)/(\d\d)/(\d\d)/")
 
 
@@ -110,7 +113,7 @@ def bring(objects: Objects, uri: str, path: Path) -> None:
 
 
 def upload(objects: Objects, folder: Path, uri: str, *, replacing: bool) -> list[str]:
-    """Put every file below a folder to a prefix; their URIs. replacing: what else lay there is removed."""
+    """Put every file below a folder to a prefix; their URIs. replacing: the report that lay there is removed."""
     bucket, prefix = bucket_and_key(uri)
     prefix = f"{prefix.rstrip('/')}/" if prefix.strip("/") else ""
     objects.create_bucket(bucket)
@@ -120,7 +123,7 @@ def upload(objects: Objects, folder: Path, uri: str, *, replacing: bool) -> list
         objects.put(bucket, key, path, content_type=_TYPES.get(path.suffix))
     if replacing:
         for stale in _listed(objects, bucket, prefix):
-            if stale.key not in keys:
+            if stale.key not in keys and not OTHERS.match(stale.key.removeprefix(prefix)):
                 objects.delete(bucket, stale.key)
     return [f"s3://{bucket}/{key}" for key in keys]
 

@@ -9,6 +9,7 @@ import msgspec
 from watchpost.errors import Refused
 from watchpost.service.clock import Clock
 from watchpost.service.configuration import Configuration
+from watchpost.service.monitoring.adaptive import adaptive_of
 from watchpost.service.monitoring.alerts import MonitoringAlerts
 from watchpost.service.monitoring.documents import (
     CURSOR,
@@ -16,6 +17,7 @@ from watchpost.service.monitoring.documents import (
     MONITORING_TYPES,
     NO_TAGS,
     SCHEDULE,
+    Cursor,
     Members,
     MonitoringExecution,
     MonitoringSchedule,
@@ -48,7 +50,7 @@ class MonitoringSchedules:
         Raises: Refused: ResourceInUse: there is one of that name; ResourceNotFound: the job definition;
         ValidationException.
         """
-        times_of(config, name)
+        times = times_of(config, name)
         now = self._clock.now()
         own = arn(self._configuration, "monitoring-schedule", name)
 
@@ -56,6 +58,7 @@ class MonitoringSchedules:
             if tx.get(SCHEDULE, name) is not None:
                 raise Refused("ResourceInUse", f"Monitoring schedule {own} already exists.")
             monitor, definition, job = resolved(tx, config, self._configuration)
+            adaptive_of(job.environment, times, job)
             endpoint = job.source.endpoint_name
             made = MonitoringSchedule(
                 name, own, "Pending", now, now, now - _MOMENT, config, monitor, definition, endpoint
@@ -91,12 +94,13 @@ class MonitoringSchedules:
 
         Raises: Refused: ResourceNotFound; ValidationException.
         """
-        times_of(config, name)
+        times = times_of(config, name)
         now = self._clock.now()
 
         def work(tx: Transaction) -> str:
             before = the_schedule(tx, name, self._configuration)
             monitor, definition, job = resolved(tx, config, self._configuration)
+            adaptive = adaptive_of(job.environment, times, job)
             same = before.config.get("ScheduleConfig") == config.get("ScheduleConfig")
             changed = replace(
                 before,
@@ -108,10 +112,10 @@ class MonitoringSchedules:
                 failure=None,
                 status="Scheduled" if before.status == "Failed" else before.status,
                 # A new timetable counts from now; so does NOW when it is asked for again.
-                since=before.since if same and times_of(config, name).schedule is not None else now - _MOMENT,
+                since=before.since if same and times.schedule is not None else now - _MOMENT,
             )
             if not same:
-                tx.delete(CURSOR, name)
+                self._begin_anew(tx, before, keep=adaptive is not None)
             self._write(tx, changed, "monitoring-schedule.update", actor, now)
             return changed.arn
 
@@ -154,6 +158,21 @@ class MonitoringSchedules:
             self._news.schedule(tx, gone, now, "Deleted")
 
         self._store.write(work)
+
+    def _begin_anew(self, tx: Transaction, before: MonitoringSchedule, *, keep: bool) -> None:
+        """Forget which window was the last. keep: but not where it ended, for adaptive windows never overlap."""
+        cursor = tx.get(CURSOR, before.name)
+        tx.delete(CURSOR, before.name)
+        if cursor is None or not keep:
+            return
+        if cursor.until is None:
+            try:
+                _, _, job = resolved(tx, before.config, self._configuration)
+            except Refused:
+                return  # the definition is gone: nothing says any more what the last window was
+            last = times_of(before.config, before.name).window(cursor.last, job.source)
+            cursor = Cursor(cursor.last, last.end, last.length)
+        tx.put(CURSOR, before.name, cursor)
 
     def _write(self, tx: Transaction, schedule: MonitoringSchedule, kind: str, actor: str, now: datetime) -> None:
         tx.put(SCHEDULE, schedule.name, schedule)

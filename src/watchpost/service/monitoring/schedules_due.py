@@ -2,33 +2,32 @@
 
 A window is handed out in one transaction: the schedule's cursor moves on, the execution is noted as Pending, and its
 task enters the queue. So it matters neither how many servers run this loop, nor when they are killed, nor that a clock
-jumps.
+jumps. The next window of an adaptive schedule follows when the one before has ended, for its outcome decides.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from hashlib import sha256
 from itertools import islice
 from threading import Event as Stop
 
-from watchpost.documents import Kind
 from watchpost.errors import Refused
 from watchpost.service.clock import Clock
 from watchpost.service.configuration import Configuration
+from watchpost.service.monitoring.adaptive import Adaptive, Covered, NextWindow, adaptive_of, next_window
 from watchpost.service.monitoring.documents import (
     CURSOR,
     EXECUTION,
     SCHEDULE,
+    UNSETTLED,
     Cursor,
-    MonitoringExecution,
     MonitoringSchedule,
-    MonitoringType,
     execution_key,
 )
+from watchpost.service.monitoring.executions_pending import Wanted, enqueue
 from watchpost.service.monitoring.job import Times, times_of
 from watchpost.service.monitoring.news import MonitoringNews
-from watchpost.service.monitoring.schedules import resolved, the_schedule
+from watchpost.service.monitoring.schedules import resolved
 from watchpost.stores.store import Entry, Store, Transaction
 from watchpost.windows import EPOCH, parse_duration
 
@@ -42,34 +41,23 @@ LONGEST_SLEEP = timedelta(seconds=1)
 """How late a change of the schedules, made on another server too, is noticed."""
 
 _MOST_AT_ONCE = 500
-_NAMES: dict[MonitoringType, str] = {
-    "DataQuality": "data-quality-monitoring",
-    "ModelQuality": "model-quality-monitoring",
-    "ModelBias": "model-bias-monitoring",
-    "ModelExplainability": "explainability-monitoring",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """The body of a task: the processing job to run, and the execution it belongs to."""
-
-    job: str
-    schedule: str | None = None
-    scheduled: datetime | None = None
-
-
-WORK = Kind("processing-work", Work)
-QUEUE = "processing"
+# What a run may take beyond its own limit: a place in the queue, the inputs' way here, a server that was restarted.
+_AROUND_A_RUN = timedelta(minutes=15)
+_LONGEST_RUN = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class _Timed:
-    """A schedule that runs, with its times and how long its data takes to be ready."""
+    """A schedule that runs, with its times and how long its data takes to be ready.
+
+    patience: how long the outcome of a window is waited for, where the length of the next one depends on it.
+    """
 
     schedule: MonitoringSchedule
     times: Times
     delay: timedelta
+    adaptive: Adaptive | None = None
+    patience: timedelta = _LONGEST_RUN + _AROUND_A_RUN
 
     def next_after(self, instant: datetime) -> datetime | None:
         if self.times.schedule is None:
@@ -100,8 +88,9 @@ class DueWindows:
             self._accept(name, now)
         if roster.pending:
             roster = self._current()
-        due = [timed for timed in roster.timed if self._may_be_due(timed, now)]
-        handed = 0
+        may_be = [timed for timed in roster.timed if self._may_be_due(timed, now)]
+        due = [timed for timed in may_be if timed.adaptive is None]
+        handed = sum(self._hand_out_next(timed, timed.adaptive, now) for timed in may_be if timed.adaptive is not None)
         for start in range(0, len(due), _MOST_AT_ONCE):
             handed += self._hand_out(due[start : start + _MOST_AT_ONCE], now)
         return handed
@@ -111,22 +100,6 @@ class DueWindows:
         while not stop.is_set():
             self.tick(self._clock.now())
             self._clock.wait(stop, LONGEST_SLEEP.total_seconds())
-
-    def run_now(self, name: str, scheduled: datetime, actor: str) -> MonitoringExecution:
-        """Run the window of one scheduled time, or run it again: late labels, a corrected baseline.
-
-        Raises: Refused: ResourceNotFound; ValidationException: it is under way.
-        """
-        now = self._clock.now()
-
-        def work(tx: Transaction) -> MonitoringExecution:
-            schedule = the_schedule(tx, name, self._configuration)
-            before = tx.get(EXECUTION, execution_key(name, scheduled))
-            if before is not None and before.status in {"Pending", "InProgress", "Stopping"}:
-                raise Refused("ValidationException", f"The execution of {name} for {scheduled:%FT%TZ} is under way.")
-            return self._enqueue(tx, schedule, scheduled, now, actor, before)
-
-        return self._store.write(work)
 
     def _current(self) -> _Roster:
         def work(tx: Transaction) -> _Roster:
@@ -145,12 +118,15 @@ class DueWindows:
     def _timed(self, tx: Transaction, schedule: MonitoringSchedule) -> _Timed:
         times = times_of(schedule.config, schedule.name)
         delay = timedelta() if times.schedule is None else DEFAULT_READY_AFTER
+        adaptive, patience = None, _LONGEST_RUN
         try:
             _, _, job = resolved(tx, schedule.config, self._configuration)
+            adaptive = adaptive_of(job.environment, times, job)
+            patience = timedelta(seconds=job.max_seconds) if job.max_seconds else patience
             delay = parse_duration(job.environment[READY_AFTER])
         except (Refused, KeyError, ValueError):
             pass  # a job definition that is gone or odd fails its execution, which says so
-        return _Timed(schedule, times, delay)
+        return _Timed(schedule, times, delay, adaptive, patience + _AROUND_A_RUN)
 
     def _may_be_due(self, timed: _Timed, now: datetime) -> bool:
         """Whether a look into the store is worth it: what this server handed out itself it remembers."""
@@ -184,7 +160,7 @@ class DueWindows:
                 times = list(islice(_times(timed, last, now - timed.delay), _MOST_AT_ONCE))
                 for at in times:
                     if tx.get(EXECUTION, execution_key(name, at)) is None:
-                        self._enqueue(tx, current, at, now, "server", None)
+                        enqueue(tx, current, Wanted(at), now, "server")
                         handed += 1
                 if times:
                     tx.put(CURSOR, name, Cursor(times[-1]))
@@ -195,39 +171,58 @@ class DueWindows:
         self._next |= following
         return handed
 
-    def _enqueue(
-        self,
-        tx: Transaction,
-        schedule: MonitoringSchedule,
-        at: datetime,
-        now: datetime,
-        actor: str,
-        before: MonitoringExecution | None,
-    ) -> MonitoringExecution:
-        job = job_name(schedule, at)
-        pending = MonitoringExecution(
-            schedule.name,
-            at,
-            "Pending",
-            before.created if before is not None else now,
-            now,
-            schedule.monitor,
-            job,
-            endpoint=schedule.endpoint,
-            definition=schedule.definition,
-            published=before is not None and before.published,
-        )
-        tx.put(EXECUTION, execution_key(schedule.name, at), pending)
-        tx.enqueue(QUEUE, WORK.encode(Work(job, schedule.name, at)), now, now)
-        data: dict[str, object] = {"scheduled": at, "job": job, "again": before is not None}
-        tx.record(Entry(now, "monitoring-execution.pending", schedule.arn, actor, data))
-        return pending
+    def _hand_out_next(self, timed: _Timed, adaptive: Adaptive, now: datetime) -> int:
+        """Hand out the next window of an adaptive schedule if it is due; whether it was."""
+        name = timed.schedule.name
+        ready = now - timed.delay
+        waits, found = self._store.read(lambda tx: self._following(tx, timed, adaptive, now))
+        if waits or found is None or found.scheduled > ready:
+            # While an outcome is waited for it is looked for at every round: a read, no write.
+            self._next |= {} if waits else {name: None if found is None else found.scheduled}
+            return 0
+
+        def work(tx: Transaction) -> int:
+            if tx.get(SCHEDULE, name) != timed.schedule:
+                return 0  # changed a moment ago: the next look takes it as it is
+            waits, found = self._following(tx, timed, adaptive, now)
+            if waits or found is None or found.scheduled > ready:
+                return 0  # another server was faster
+            tx.put(CURSOR, name, Cursor(found.scheduled, found.window.end, found.window.length))
+            if tx.get(EXECUTION, execution_key(name, found.scheduled)) is not None:
+                return 0
+            enqueue(tx, timed.schedule, Wanted(found.scheduled, found.window, why=found.why), now, "server")
+            return 1
+
+        handed = self._store.write(work)
+        self._next.pop(name, None)
+        return handed
+
+    def _following(
+        self, tx: Transaction, timed: _Timed, adaptive: Adaptive, now: datetime
+    ) -> tuple[bool, NextWindow | None]:
+        """Whether the outcome of the last window is still waited for; and the window that follows."""
+        name = timed.schedule.name
+        cursor = tx.get(CURSOR, name)
+        covered, outcome = None, None
+        if cursor is not None:
+            last = tx.get(EXECUTION, execution_key(name, cursor.last))
+            covered = _covered(timed, cursor)
+            if last is not None and last.status in UNSETTLED and covered.scheduled >= timed.schedule.since:
+                if last.modified + timed.patience > now:
+                    return True, None
+            elif last is not None:
+                outcome = last.status
+        return False, next_window(adaptive, timed.schedule.since, covered, outcome)
 
 
-def job_name(schedule: MonitoringSchedule, at: datetime) -> str:
-    """The processing job of a window: the same whenever it is made, so that a window run again replaces its report."""
-    key = f"{schedule.arn}|{schedule.created.isoformat()}|{at.isoformat()}"
-    return f"{_NAMES[schedule.monitor]}-{at:%Y%m%d%H%M}-{sha256(key.encode()).hexdigest()[:24]}"
+def _covered(timed: _Timed, cursor: Cursor) -> Covered:
+    """How far the windows of a schedule go that may have kept to its timetable until now."""
+    if cursor.until is not None and cursor.length is not None:
+        return Covered(cursor.until, cursor.length, cursor.last)
+    assert timed.adaptive is not None
+    until, schedule = cursor.last - timed.adaptive.lag, timed.times.schedule
+    before = schedule.previous(cursor.last - timedelta(microseconds=1)) if schedule is not None else None
+    return Covered(until, cursor.last - before if before is not None else timedelta(days=1), cursor.last)
 
 
 def _times(timed: _Timed, last: datetime, until: datetime) -> list[datetime]:

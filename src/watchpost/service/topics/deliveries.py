@@ -22,6 +22,7 @@ from watchpost.service.topics.documents import (
 from watchpost.service.topics.signing import Signer
 from watchpost.service.worker import Done, GiveUp, Outcome, Performer, Retry
 from watchpost.stores.store import Entry, Store, Task, Transaction
+from watchpost.topics.alarm_news import alarm_news
 from watchpost.topics.delivery_policy import PEOPLE, HttpPolicy, effective_policy, next_attempt
 from watchpost.topics.messages import (
     Confirmation,
@@ -121,6 +122,7 @@ class Deliveries:
         )
 
     def _given_up(self, tx: Transaction, delivery: Delivery, subscription: Subscription | None, why: str) -> None:
+        self._note(tx, "delivery.failed", delivery, {"why": why})
         for alarm in delivery.alarms:
             # Nobody was told after all: the next news of this incident must not be held back.
             tx.delete(TOLD, f"{delivery.subscription_arn}/{alarm}")
@@ -132,6 +134,10 @@ class Deliveries:
 
     def _note(self, tx: Transaction, kind: str, delivery: Delivery, data: dict[str, object]) -> None:
         data |= {"message": delivery.message.id, "protocol": delivery.protocol, "kind": delivery.kind}
+        news = alarm_news(delivery.message)
+        if alarms := delivery.alarms or ((news.arn,) if news is not None else ()):
+            # The page of an alarm tells who heard of it.
+            data["alarms"] = list(alarms)
         subject = delivery.subscription_arn or delivery.endpoint
         tx.record(Entry(self._clock.now(), kind, subject, "server", data))
 

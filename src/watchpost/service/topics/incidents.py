@@ -68,7 +68,7 @@ class Incidents:
             else:
                 tx.put(TOLD, f"{arn}/{alarm}", after)
         if letter is None:
-            data: dict[str, object] = {"messages": [message.id for message in messages]}
+            data: dict[str, object] = {"messages": [message.id for message in messages], "alarms": sorted(news)}
             tx.record(Entry(now, "notification.held-back", arn, "server", data))
             return
         # A lone message keeps its id, so that it can be followed from the publisher to the mailbox.

@@ -1,5 +1,6 @@
 """Who gets a topic's messages: subscribing, confirming, ending, and each subscription's attributes."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -29,6 +30,7 @@ from watchpost.topics.topic import Message, Pairs, Subscription
 
 PAGE = 100
 TOKEN_VALID = timedelta(days=2)
+_TOKEN = re.compile("[0-9a-f]+")
 _MOST_OF_TOPIC = 10_000
 _TOLD_OF_ITS_END = frozenset({"http", "https", "email", "email-json"})
 
@@ -108,7 +110,7 @@ class Subscriptions:
     ) -> Subscription:
         """Confirm, or restore, the subscription that the token was sent to; confirming again changes nothing.
 
-        Raises: Refused: NotFound, no such topic; InvalidParameter, the token is not one of the topic's or too old.
+        Raises: Refused: NotFound, no such topic; InvalidParameter, the token is none of the topic's, or too old.
         """
         now = self._clock.now()
 
@@ -120,7 +122,7 @@ class Subscriptions:
                 tx.delete(ENDED, f"{topic_arn}/{token}")
                 found = [replace(ended, confirmed=None)]
             if not found:
-                raise invalid("Token")
+                raise _unknown_token(token)
             (subscription,) = found
             if subscription.confirmed is not None:
                 return subscription
@@ -257,3 +259,8 @@ def _listed(subscription: Subscription) -> Listed:
 
 def _pairs(values: Mapping[str, str]) -> Pairs:
     return tuple(sorted(values.items()))
+
+
+def _unknown_token(token: str) -> Refused:
+    """What SNS says of a token it does not know, and of a text that is none: its tokens are hexadecimal digits."""
+    return Refused("InvalidParameterException", "Invalid token") if _TOKEN.fullmatch(token) else invalid("Token")

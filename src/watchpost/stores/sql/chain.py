@@ -6,13 +6,13 @@ microseconds since 1970, `data` exactly as stored, its keys sorted.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
 from hashlib import sha256
 
 import msgspec
 from sqlalchemy import Connection, Row, bindparam, select
 
-from watchpost.stores.sql.schema import EPOCH, MICROSECOND, journal
+from watchpost.stores.sql.driver import microseconds
+from watchpost.stores.sql.schema import journal
 from watchpost.stores.store import Entry, Recorded, Store
 
 BEGINNING = "0" * 64
@@ -45,7 +45,7 @@ def line_hash(previous: str, number: int, entry: Entry, data: str) -> str:
     """The hash of a line; `data` is the entry's data as stored."""
     line = {
         "actor": entry.actor,
-        "at": _microseconds(entry.at),
+        "at": microseconds(entry.at),
         "data": msgspec.Raw(data.encode()),
         "kind": entry.kind,
         "number": number,
@@ -92,7 +92,3 @@ def _fault(head: Head, row: Row[tuple[object, ...]]) -> str | None:
     if line_hash(row.previous, row.number, entry, row.data) != row.hash:
         return "its content was changed: it does not have the hash it was recorded with"
     return None
-
-
-def _microseconds(at: datetime) -> int:
-    return (at - EPOCH) // MICROSECOND

@@ -10,6 +10,7 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError,
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from watchpost.errors import Misconfigured, StoreUnavailable
+from watchpost.stores.sql.driver import Driver
 
 # Any number will do, so long as nobody else who shares the database takes the same.
 _WRITE_LOCK = 0x5741_5443_4850_4F53
@@ -82,11 +83,11 @@ def _sqlite(path: Path, folder: TemporaryDirectory[str] | None = None) -> Engine
     @event.listens_for(writing, "begin")
     def begin_writing(connection: Connection) -> None:
         # IMMEDIATE: the write lock comes first, so a work never fails half-way for want of it.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        Driver(connection).change("BEGIN IMMEDIATE")
 
     @event.listens_for(reading, "begin")
     def begin_reading(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN")
+        Driver(connection).change("BEGIN")
 
     return Engines(f"sqlite:///{path}", writing, reading, folder)
 

@@ -12,6 +12,7 @@ import msgspec
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     Connection,
     Index,
     Integer,
@@ -22,6 +23,7 @@ from sqlalchemy import (
     Text,
     bindparam,
     delete,
+    func,
     insert,
     select,
     text,
@@ -76,6 +78,7 @@ metric_chunks = Table(
 Index(None, metric_chunks.c.tier, metric_chunks.c.start)
 
 _MANY = 500  # names, numbers or entries in one statement
+_ROWS = 250  # rows held at once, see `bodies`
 
 _APPEND = text("INSERT INTO metric_log (singles, others, sketches) VALUES (:singles, :others, :sketches)")
 _LOG = (
@@ -99,6 +102,15 @@ class Known(NamedTuple):
     number: int
     series: Series
     seen: int
+
+
+class Names(NamedTuple):
+    """Series in columns of equal length: numbers, metrics as `names_of` writes them, units, newest data (epoch s)."""
+
+    numbers: list[int]
+    metrics: list[str]
+    units: list[str]
+    seen: list[int]
 
 
 class ChunkKey(NamedTuple):
@@ -134,9 +146,17 @@ def condense(connection: Connection, upto: int, entry: Pack | None) -> None:
 # --- series ---------------------------------------------------------------------------------------------------------
 
 
-def series_seen_since(connection: Connection, second: int) -> list[Known]:
-    """Every series with data since an epoch second."""
-    return [_known(row) for row in connection.execute(_SERIES.where(metric_series.c.seen >= second)).all()]
+def series_seen_since(connection: Connection, second: int) -> Names:
+    """Every series with data since an epoch second, its names unread."""
+    found = Names([], [], [], [])
+    # In portions so small that the garbage collector sleeps on; see `bodies`.
+    for rows in connection.execute(_SERIES.where(metric_series.c.seen >= second)).partitions(_ROWS):
+        numbers, metrics, units, seen = zip(*rows, strict=True)
+        found.numbers.extend(numbers)
+        found.metrics.extend(metrics)
+        found.units.extend(units)
+        found.seen.extend(seen)
+    return found
 
 
 def series_numbered(connection: Connection, numbers: Sequence[int]) -> list[Known]:
@@ -201,6 +221,23 @@ def forget_series(connection: Connection, before: int) -> None:
 
 
 _NAMES = msgspec.json.Decoder(tuple[str, str, tuple[tuple[str, str], ...]])
+_MANY_NAMES = msgspec.json.Decoder(list[tuple[str, str, tuple[tuple[str, str], ...]]])
+
+
+def names_of(metric: Metric) -> str:
+    """Namespace, name and dimensions as they are stored: JSON, the same text for equal metrics and no other.
+
+    A metric inside a document has this very text.
+
+    >>> names_of(Metric.of("app", "latency", {"b": "2", "a": "1"}))
+    '["app","latency",[["a","1"],["b","2"]]]'
+    """
+    return _names(metric).decode()
+
+
+def read_names(metrics: Sequence[str]) -> list[Metric]:
+    """The metrics that were written so."""
+    return [Metric(*names) for names in _MANY_NAMES.decode(f"[{','.join(metrics)}]")]
 
 
 def _names(metric: Metric) -> bytes:
@@ -241,11 +278,29 @@ def packs_between(
     columns = (chunk.singles, chunk.others, chunk.sketches) if sketches else (chunk.singles, chunk.others)
     packs: list[Pack] = []
     for tier, (first, last) in spans.items():
-        query = select(*columns).where(chunk.tier == tier, chunk.start >= first, chunk.start < last)
+        span = (chunk.tier == tier) & (chunk.start >= first) & (chunk.start < last)
+        if len(numbers) > _MANY and _are_few(connection, span, 2 * len(numbers)):
+            # Thousands of series of which the log still has nearly everything: no need to look for each of them.
+            asked = set(numbers)
+            found = connection.execute(select(chunk.series, *columns).where(span)).all()
+            packs += [
+                Pack(row.singles, row.others, row.sketches if sketches else b"") for row in found if row[0] in asked
+            ]
+            continue
+        query = select(*columns).where(span).order_by(chunk.series, chunk.start)
         for some in _portions(numbers):
-            rows = connection.execute(query.where(chunk.series.in_(some)).order_by(chunk.series, chunk.start)).all()
-            packs += [Pack(*row) for row in rows] if sketches else [Pack(row[0], row[1], b"") for row in rows]
+            for rows in connection.execute(query.where(chunk.series.in_(some))).partitions(_ROWS):
+                if sketches:
+                    packs += [Pack(*row) for row in rows]
+                else:
+                    packs.append(Pack(b"".join([row[0] for row in rows]), b"".join([row[1] for row in rows]), b""))
     return packs
+
+
+def _are_few(connection: Connection, span: ColumnElement[bool], few: int) -> bool:
+    """Whether there are fewer chunks than that; counted in an index."""
+    found = select(metric_chunks.c.start).where(span).limit(few).subquery()
+    return connection.execute(select(func.count()).select_from(found)).scalar_one() < few
 
 
 def chunks_at(connection: Connection, wanted: Sequence[ChunkKey]) -> Iterator[Pack]:

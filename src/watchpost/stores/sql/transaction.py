@@ -1,50 +1,52 @@
 """One piece of work in SQL: documents, the work queue and the journal over one connection."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
+from sqlalchemy import Connection, select
 
 from watchpost.documents import Kind
 from watchpost.errors import Refused
 from watchpost.stores.sql.chain import BEGINNING, line_hash, recorded, stored_data
-from watchpost.stores.sql.schema import documents, journal, revisions, tasks
+from watchpost.stores.sql.driver import Driver, instant, microseconds
+from watchpost.stores.sql.schema import journal
 from watchpost.stores.store import Entry, Recorded, Task
 
 T = TypeVar("T")
 
-_OF_KIND = documents.c.kind == bindparam("kind")
-_GET = select(documents.c.body).where(_OF_KIND, documents.c.key == bindparam("key"))
-_DELETE = delete(documents).where(_OF_KIND, documents.c.key == bindparam("key"))
-_SCAN = select(documents.c.key, documents.c.body).where(_OF_KIND, documents.c.key > bindparam("after"))
-# Both databases speak this; SQLAlchemy's upsert is a construct of its own for each.
-_PUT = text(
-    "INSERT INTO documents (kind, key, body) VALUES (:kind, :key, :body) "
+_GET = "SELECT body FROM documents WHERE kind = ? AND key = ?"
+_DELETE = "DELETE FROM documents WHERE kind = ? AND key = ?"
+_PUT = (
+    "INSERT INTO documents (kind, key, body) VALUES (?, ?, ?) "
     "ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body"
 )
-_REVISE = text(
-    "INSERT INTO revisions (kind, revision) VALUES (:kind, :changes) "
+_REVISE = (
+    "INSERT INTO revisions (kind, revision) VALUES (?, ?) "
     "ON CONFLICT (kind) DO UPDATE SET revision = revisions.revision + excluded.revision"
 )
-_REVISION = select(revisions.c.revision).where(revisions.c.kind == bindparam("kind"))
-_LAST_LINE = select(journal.c.number, journal.c.hash).order_by(journal.c.number.desc()).limit(1)
-_TASK = select(tasks.c.id, tasks.c.queue, tasks.c.body, tasks.c.due, tasks.c.attempts, tasks.c.enqueued)
-_ENQUEUE = insert(tasks).returning(tasks.c.id)
-_WAITING = (tasks.c.queue == bindparam("queue")) & tasks.c.worker.is_(None)
-_CLAIMABLE = (
-    _TASK.where(_WAITING, tasks.c.due <= bindparam("now")).order_by(tasks.c.due, tasks.c.id).limit(bindparam("limit"))
-)
-_NEXT_DUE = select(tasks.c.due).where(_WAITING).order_by(tasks.c.due).limit(1)
+_REVISION = "SELECT revision FROM revisions WHERE kind = ?"
+_LAST_LINE = "SELECT number, hash FROM journal ORDER BY number DESC LIMIT 1"
+_RECORD = "INSERT INTO journal (number, at, kind, subject, actor, data, hash, previous) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_TASK = "SELECT id, queue, body, due, attempts, enqueued FROM tasks WHERE queue = ? AND "
+_ENQUEUE = "INSERT INTO tasks (queue, body, due, enqueued, attempts) VALUES (?, ?, ?, ?, 0) RETURNING id"
+_CLAIMABLE = f"{_TASK}worker IS NULL AND due <= ? ORDER BY due, id LIMIT ?"
+_CLAIM = "UPDATE tasks SET worker = ?, claimed = ?, attempts = attempts + 1 WHERE id IN "
+_INTERRUPTED = f"{_TASK}worker = ? ORDER BY due, id"
+_FINISH = "DELETE FROM tasks WHERE id = ?"
+_POSTPONE = "UPDATE tasks SET worker = NULL, claimed = NULL, due = ? WHERE id = ? RETURNING queue"
+_NEXT_DUE = "SELECT due FROM tasks WHERE queue = ? AND worker IS NULL ORDER BY due LIMIT 1"
+_WAITING = "SELECT queue, count(*) FROM tasks GROUP BY queue"
 
 
 class SqlTransaction:
     """`Transaction` over one connection. `woken` are the queues that got work."""
 
-    __slots__ = ("_changes", "connection", "woken")
+    __slots__ = ("_changes", "_driver", "connection", "woken")
 
     def __init__(self, connection: Connection) -> None:
-        self.connection = connection
+        self.connection, self._driver = connection, Driver(connection)
         self.woken: set[str] = set()
         self._changes: Counter[str] = Counter()
 
@@ -54,8 +56,8 @@ class SqlTransaction:
         """The document, or None."""
         if not _storable(key):
             return None
-        body = self.connection.execute(_GET, {"kind": kind.name, "key": key}).scalar()
-        return None if body is None else kind.decode(body)
+        rows = self._driver.rows(_GET, kind.name, key)
+        return kind.decode(rows[0][0]) if rows else None
 
     def put(self, kind: Kind[T], key: str, value: T) -> None:
         """Write the document, replacing what was there.
@@ -68,14 +70,14 @@ class SqlTransaction:
         body = kind.encode(value)
         # What cannot be read back must fail now, with its writer, and not later with whoever reads it.
         kind.decode(body)
-        self.connection.execute(_PUT, {"kind": kind.name, "key": key, "body": body})
+        self._driver.change(_PUT, kind.name, key, body)
         self._changes[kind.name] += 1
 
     def delete(self, kind: Kind[T], key: str) -> bool:
         """Remove the document; whether it was there."""
         if not _storable(key):
             return False
-        there = self.connection.execute(_DELETE, {"kind": kind.name, "key": key}).rowcount > 0
+        there = self._driver.change(_DELETE, kind.name, key) > 0
         self._changes[kind.name] += there
         return there
 
@@ -83,41 +85,35 @@ class SqlTransaction:
         """(key, document) in key order: keys that start with `prefix` and are greater than `after`."""
         if not _storable(prefix):
             return []
-        query = _SCAN.order_by(documents.c.key)
-        bounds = {"kind": kind.name, "after": after.partition("\0")[0]}
+        query = "SELECT key, body FROM documents WHERE kind = ? AND key > ?"
+        bounds: list[str | int] = [kind.name, after.partition("\0")[0]]
         if prefix:
-            query = query.where(documents.c.key >= bindparam("prefix"))
-            bounds["prefix"] = prefix
+            query += " AND key >= ?"
+            bounds.append(prefix)
             if (end := _end_of(prefix)) is not None:
-                query = query.where(documents.c.key < bindparam("end"))
-                bounds["end"] = end
+                query += " AND key < ?"
+                bounds.append(end)
+        query += " ORDER BY key"
         if limit is not None:
-            query = query.limit(limit)
-        return [(key, kind.decode(body)) for key, body in self.connection.execute(query, bounds).all()]
+            query += " LIMIT ?"
+            bounds.append(limit)
+        return [(key, kind.decode(body)) for key, body in self._driver.rows(query, *bounds)]
 
     def revision(self, kind: Kind[T]) -> int:
         """How many changes the documents of this kind have seen, those of this transaction included."""
-        stored = self.connection.execute(_REVISION, {"kind": kind.name}).scalar()
-        return (stored or 0) + self._changes[kind.name]
+        stored = self._driver.rows(_REVISION, kind.name)
+        return (stored[0][0] if stored else 0) + self._changes[kind.name]
 
     # --- journal ----------------------------------------------------------------------------------------------------
 
     def record(self, entry: Entry) -> int:
         """Append to the journal; its number."""
-        last = self.connection.execute(_LAST_LINE).first()
-        number, previous = (1, BEGINNING) if last is None else (last.number + 1, last.hash)
+        last = self._driver.rows(_LAST_LINE)
+        number, previous = (last[0][0] + 1, last[0][1]) if last else (1, BEGINNING)
         data = stored_data(entry.data)
-        line = {
-            "number": number,
-            "at": entry.at,
-            "kind": entry.kind,
-            "subject": entry.subject,
-            "actor": entry.actor,
-            "data": data,
-            "hash": line_hash(previous, number, entry, data),
-            "previous": previous,
-        }
-        self.connection.execute(insert(journal), line)
+        hash_ = line_hash(previous, number, entry, data)
+        at = microseconds(entry.at)
+        self._driver.change(_RECORD, number, at, entry.kind, entry.subject, entry.actor, data, hash_, previous)
         return number
 
     def journal(
@@ -137,45 +133,41 @@ class SqlTransaction:
 
     def enqueue(self, queue: str, body: bytes, due: datetime, now: datetime) -> int:
         """Put work into a queue, to be claimed from `due` on; its id."""
-        task = {"queue": queue, "body": body, "due": due, "enqueued": now, "attempts": 0}
-        new: int = self.connection.execute(_ENQUEUE, task).scalar_one()
+        [(new,)] = self._driver.rows(_ENQUEUE, queue, body, microseconds(due), microseconds(now))
         self.woken.add(queue)
-        return new
+        return int(new)
 
     def claim(self, queue: str, worker: str, now: datetime, limit: int) -> list[Task]:
         """Take up to `limit` due tasks for this worker, oldest due first."""
-        due = self.connection.execute(_CLAIMABLE, {"queue": queue, "now": now, "limit": limit}).all()
+        at = microseconds(now)
+        due = [_task(*row) for row in self._driver.rows(_CLAIMABLE, queue, at, limit)]
         if due:
-            claim = update(tasks).where(tasks.c.id.in_([row.id for row in due]))
-            self.connection.execute(claim.values(worker=worker, claimed=now, attempts=tasks.c.attempts + 1))
-        return [Task(*row) for row in due]
+            places = ", ".join("?" * len(due))
+            self._driver.change(f"{_CLAIM}({places})", worker, at, *(task.id for task in due))
+        return due
 
     def finish(self, task: int) -> None:
         """The task is done; it leaves the queue."""
-        self.connection.execute(delete(tasks).where(tasks.c.id == task))
+        self._driver.change(_FINISH, task)
 
     def postpone(self, task: int, due: datetime) -> None:
         """The task's claim ends; it may be claimed again from `due` on."""
-        queue = self.connection.execute(select(tasks.c.queue).where(tasks.c.id == task)).scalar()
-        if queue is not None:
-            released = update(tasks).where(tasks.c.id == task).values(worker=None, claimed=None, due=due)
-            self.connection.execute(released)
+        for (queue,) in self._driver.rows(_POSTPONE, microseconds(due), task):
             self.woken.add(queue)
 
     def interrupted(self, queue: str, worker: str) -> list[Task]:
         """Tasks that this worker claimed in an earlier life and never settled, as they were when it claimed them."""
-        query = _TASK.where(tasks.c.queue == queue, tasks.c.worker == worker).order_by(tasks.c.due, tasks.c.id)
-        rows = self.connection.execute(query)
-        return [Task(row.id, row.queue, row.body, row.due, row.attempts - 1, row.enqueued) for row in rows]
+        found = [_task(*row) for row in self._driver.rows(_INTERRUPTED, queue, worker)]
+        return [replace(task, attempts=task.attempts - 1) for task in found]
 
     def next_due(self, queue: str) -> datetime | None:
         """When the next unclaimed task of the queue is due; None: there is none."""
-        return self.connection.execute(_NEXT_DUE, {"queue": queue}).scalar()
+        rows = self._driver.rows(_NEXT_DUE, queue)
+        return instant(rows[0][0]) if rows else None
 
     def waiting(self) -> dict[str, int]:
         """How many tasks each queue holds, claimed ones included."""
-        counted = select(tasks.c.queue, func.count()).group_by(tasks.c.queue)
-        return {row[0]: row[1] for row in self.connection.execute(counted)}
+        return dict(self._driver.rows(_WAITING))
 
     # --- the end of the work ----------------------------------------------------------------------------------------
 
@@ -183,7 +175,11 @@ class SqlTransaction:
         """Write what was gathered on the way; the store calls it after the work."""
         for kind, changes in sorted(self._changes.items()):
             if changes:
-                self.connection.execute(_REVISE, {"kind": kind, "changes": changes})
+                self._driver.change(_REVISE, kind, changes)
+
+
+def _task(id_: int, queue: str, body: bytes, due: int, attempts: int, enqueued: int) -> Task:
+    return Task(id_, queue, body, instant(due), attempts, instant(enqueued))
 
 
 def _storable(name: str) -> bool:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from watchpost.errors import StoreUnavailable
+from watchpost.stores.sql.driver import Driver
 from watchpost.stores.sql.engines import Engines, passing, told, undone
 from watchpost.stores.sql.transaction import SqlTransaction
 
@@ -156,8 +157,8 @@ class Writer:
 
     def _attempt(self, job: _Job, connection: Connection) -> None:
         """Run a job behind a savepoint. Raises: DBAPIError: the transaction is lost, all its works with it."""
-        # In plain SQL: SQLAlchemy's own savepoints take three times as long, and there is one to every work.
-        connection.exec_driver_sql("SAVEPOINT work")
+        driver = Driver(connection)
+        driver.change("SAVEPOINT work")
         try:
             job.run(connection)
         except BaseException as problem:
@@ -166,8 +167,8 @@ class Writer:
             job.again = isinstance(problem, DBAPIError) and passing(problem)
             if job.again:
                 raise
-            connection.exec_driver_sql("ROLLBACK TO SAVEPOINT work")
-        connection.exec_driver_sql("RELEASE SAVEPOINT work")
+            driver.change("ROLLBACK TO SAVEPOINT work")
+        driver.change("RELEASE SAVEPOINT work")
 
     def _alone(self, job: _Job) -> None:
         """The shared transaction is lost: a transaction of its own for each, so that only the guilty suffer."""

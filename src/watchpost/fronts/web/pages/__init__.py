@@ -1,0 +1,1 @@
+"""The pages, one a file. The file's name is the page's, and that of its template."""

@@ -1,0 +1,20 @@
+"""All monitoring schedules and how their last runs went."""
+
+from typing import TYPE_CHECKING
+
+from watchpost.fronts.aws.wire import Response
+from watchpost.fronts.web.page import Page, Visit
+from watchpost.fronts.web.rendering import rendered
+from watchpost.fronts.web.rows import monitor_rows
+
+if TYPE_CHECKING:
+    from watchpost.service.server import Server
+
+
+def show(server: "Server", visit: Visit) -> Response:
+    """The list."""
+    rows = monitor_rows(server)
+    return rendered("monitors", visit, {"rows": rows, "bad": sum(row.is_bad for row in rows)})
+
+
+plugin = Page("/monitors", show, menu=(2, "Monitors"))
