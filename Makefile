@@ -30,7 +30,7 @@ ARGS ?=
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: .venv/installed ## baseline, check and report on resale prices, or on your own table: make demo DATA=file [OUT=folder]
+demo: .venv/installed ## a model goes wrong while it is watched; or check your own table: make demo DATA=file [OUT=folder]
 	@$(BIN)/watchpost demo $(if $(DATA),--data "$(DATA)") -o "$(OUT)"
 
 test: .venv/developed ## the whole test suite; make test ARGS='-k quantile' for a part

@@ -85,20 +85,23 @@ class House:
 def from_memory(alarms: str) -> Turn:
     """The cycle of a server that runs: what is due is evaluated and noted durably.
 
-    The server reads on what came in every two seconds, whether it evaluates or not.
+    The server reads on what came in every two seconds, whether it evaluates or not, and keeps ready what alarms asked.
     """
     house = House(int(alarms))
     server = house.alarms(house.reported)
 
     def prepare() -> None:
         house.report()
-        house.reported.metrics("Bench", now=house.clock.now())
+        house.reported.look()
 
     return Turn(prepare, lambda: server.tick(house.clock.now()))
 
 
 def after_a_restart(alarms: str) -> Turn:
-    """The first cycle of a process: alarms, states, names of series and data are read from SQLite."""
+    """The first cycle of a process: alarms, states, names of series and data are read from SQLite.
+
+    Imports and opening the database are not part of it.
+    """
     house = House(int(alarms))
 
     def cycle() -> int:

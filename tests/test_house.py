@@ -269,7 +269,7 @@ def test_commands_in_documents_exist(path: Path) -> None:
 
     known = set(command_line.commands)
     shells = "\n".join(code for kind, code in fences(path.read_text()) if kind.strip() in {"sh", "bash", "console"})
-    assert set(re.findall(r"^\$?\s*watchpost ([a-z]+)", shells, re.MULTILINE)) <= known
+    assert set(re.findall(r"^\$?\s*watchpost ([a-z-]+)", shells, re.MULTILINE)) <= known
 
 
 @pytest.mark.parametrize("path", documents(), ids=lambda p: str(p.relative_to(ROOT)))

@@ -205,13 +205,18 @@ class Cron:
                         yield date(year, month, day)
             year, month = year + (month - 1 + step) // 12, (month - 1 + step) % 12 + 1
 
-    def _days_of(self, year: int, month: int) -> set[int]:
-        by_month, by_week = self.month_days.of(year, month), self.weekdays.of(year, month)
+    def _days_of(self, year: int, month: int) -> frozenset[int]:
+        by_month, by_week = _named(self.month_days, year, month), _named(self.weekdays, year, month)
         restricted = not (self.month_days.starred or self.weekdays.starred)
         return by_month | by_week if restricted else by_month & by_week
 
 
 Schedule = Cron | Rate | At
+
+
+@lru_cache(maxsize=1024)
+def _named(days: Days, year: int, month: int) -> frozenset[int]:
+    return frozenset(days.of(year, month))
 
 
 # A server reads the same few expressions at every window of theirs: reading one takes longer than what a window writes.
@@ -262,6 +267,8 @@ def _step(text: str, value: int, unit: str) -> timedelta:
 
 def _instant(local: datetime, zone: ZoneInfo) -> datetime:
     """The instant of a wall-clock time: of the first pass of two, of the jump when there is none."""
+    if zone.key == "UTC":
+        return local.replace(tzinfo=UTC)
     at = local.replace(tzinfo=zone).astimezone(UTC)
     if at.astimezone(zone).replace(tzinfo=None) == local:
         return at

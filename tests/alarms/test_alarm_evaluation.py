@@ -1,6 +1,7 @@
 """The evaluation of an alarm: the published tables, the laws, and an independent reading of the prose."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import isnan
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from watchpost.alarms.blindness import doubtful_when_blind
 from watchpost.alarms.breaches import OPERATORS
 from watchpost.alarms.evaluation import evaluate
 from watchpost.alarms.evaluation_of_many import (
@@ -18,7 +20,9 @@ from watchpost.alarms.evaluation_of_many import (
     breaching,
     evaluate_many,
 )
-from watchpost.alarms.records import State, Treatment
+from watchpost.alarms.records import Query, State, Treatment
+
+from .alarms_of import LATENCY, alarm
 
 KEEP = "KEEP"
 
@@ -122,6 +126,25 @@ def test_one_more_breach_never_ends_an_alarm(situation: tuple[str, int, int, Tre
             if mark == "0":
                 worse = marks[:place] + "X" + marks[place + 1 :]
                 assert evaluate(worse, periods, needed, treatment, before) == "ALARM"
+
+
+@pytest.mark.parametrize(
+    ("watched", "band", "doubtful"),
+    [
+        (Query("e", expression="m / n"), None, True),
+        (Query("m", LATENCY), None, False),
+        (Query("m", replace(LATENCY, stat="Sum")), None, True),
+        (Query("m", LATENCY), "b", False),
+        (Query("m", replace(LATENCY, stat="SampleCount")), "b", True),
+        (Query("e", expression="m * 2"), "b", True),
+    ],
+)
+def test_what_metric_math_makes_of_a_partly_blind_period_is_worth_nothing(
+    watched: Query, band: str | None, doubtful: bool
+) -> None:
+    bands = () if band is None else (Query(band, expression="ANOMALY_DETECTION_BAND(m)"),)
+    watcher = alarm(stat=None, queries=(watched, Query("n", LATENCY, return_data=False), *bands), band=band)
+    assert doubtful_when_blind(watcher) == doubtful
 
 
 @given(situations())

@@ -149,6 +149,62 @@ def test_sums_that_a_stop_cut_short_end_no_alarm(house: House) -> None:
     assert after.state() == "OK"
 
 
+def put_math(house: House, expression: str, **members: object) -> None:
+    """Make an alarm on an expression over the sum of latency in five minutes."""
+    metric = {"Namespace": "app", "MetricName": "latency"}
+    metrics = [
+        {"Id": "m", "MetricStat": {"Metric": metric, "Period": 300, "Stat": "Sum"}, "ReturnData": False},
+        {"Id": "e", "Expression": expression},
+    ]
+    single = dict.fromkeys(("MetricName", "Namespace", "Statistic", "Period"))
+    house.put(**single, Metrics=metrics, **members)
+
+
+@pytest.mark.parametrize("treatment", ["missing", "ignore", "breaching", "notBreaching"])
+@pytest.mark.parametrize("expression", ["m", "m * 1", "FILL(m, 0)", "IF(m > 5, m, 0)"])
+def test_metric_math_over_sums_that_a_stop_cut_short_raises_no_alarm(
+    house: House, expression: str, treatment: str
+) -> None:
+    put_math(house, expression, Threshold=5.0, ComparisonOperator="LessThanThreshold", TreatMissingData=treatment)
+    for _ in range(20):
+        house.minute(2.0)
+    assert house.state() == "OK"
+    house.clock.advance(240)
+    after = restarted(house)
+    after.alarms.resume(house.clock.now())
+    for _ in range(20):
+        after.minute(2.0)
+        assert after.state() == "OK"
+
+
+def test_metric_math_over_sums_that_a_stop_cut_short_ends_no_alarm(house: House) -> None:
+    put_math(house, "m * 1", Threshold=9.0)
+    for _ in range(20):
+        house.minute(2.0)
+    assert house.state() == "ALARM"
+    house.clock.advance(240)
+    after = restarted(house)
+    after.alarms.resume(house.clock.now())
+    for _ in range(20):
+        after.minute(2.0)
+        assert after.state() == "ALARM"
+    after.minute(0.0)
+    assert after.state() == "OK"
+
+
+def test_a_difference_to_a_sum_that_a_stop_cut_short_raises_no_alarm(house: House) -> None:
+    put_math(house, "ABS(DIFF(m))", Threshold=3.0, DatapointsToAlarm=1, EvaluationPeriods=2)
+    for _ in range(30):
+        house.minute(2.0)
+    house.clock.advance(240)
+    after = restarted(house)
+    after.alarms.resume(house.clock.now())
+    for _ in range(30):
+        after.minute(2.0)
+        assert after.state() == "OK"
+    assert after.minute(50.0) == 1
+
+
 def test_only_one_of_two_servers_evaluates(house: House) -> None:
     other = House.over(house.store, house.clock, holder="two")
     house.put()

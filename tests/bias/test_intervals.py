@@ -96,3 +96,37 @@ def test_shared_neighbours_widen_the_interval_of_the_flip_test():
 def test_a_group_variable_with_a_value_for_every_row_gives_no_interval():
     cells = np.ones((2, 6001, 2, 2))
     assert not {"CDDL", "CDDPL"} & set(metric_intervals(cells, 1.0, np.random.default_rng(0), predicted=True))
+
+
+def test_a_groups_interval_follows_from_its_own_weights():
+    # Within a group all rows weigh the same, so that rates of it are as sure as those of its rows.
+    rows = np.random.default_rng(2).integers(20, 90, (2, 2, 2, 2)).astype(float)
+    weight = np.array([1.0, 10.0])[:, None, None, None]
+    plain, weighted = (
+        metric_intervals(cells, worth, np.random.default_rng(0), predicted=True)
+        for cells, worth in ((rows, 1.0), (rows * weight, np.broadcast_to(1 / weight, rows.shape)))
+    )
+    for name in ("DPL", "DPPL", "DI", "AD", "RD", "DAR"):
+        assert (weighted[name].low, weighted[name].high) == pytest.approx((plain[name].low, plain[name].high)), name
+
+
+def test_intervals_of_unequally_sampled_rows_hold_the_truth_as_often_as_they_say():
+    """Two strata, taken with probability 1 and 0.1, that differ in outcome; rows count by one over it."""
+    rng, samples, rows = np.random.default_rng(5), 150, 4000
+    strata = np.stack([0.25 * population(), 0.75 * population()[:, :, ::-1]])  # outcomes the other way round
+    probability = np.array([1.0, 0.1])[:, None, None, None, None]
+    truth = true_values(strata.sum(axis=0))
+    names = ("DPL", "DPPL", "AD", "RD", "CI")
+    hits = dict.fromkeys(names, 0)
+    for _ in range(samples):
+        there = rng.multinomial(rows, strata.ravel()).reshape(strata.shape)
+        seen = rng.binomial(there, np.broadcast_to(probability, there.shape))
+        cells, squares = ((seen / probability**power).sum(axis=0) for power in (1, 2))
+        worth = np.divide(cells, squares, out=np.ones_like(cells), where=squares > 0)
+        padded = np.concatenate([cells, np.zeros((2, 1, 2, 2))], axis=1)
+        worths = np.concatenate([worth, np.ones((2, 1, 2, 2))], axis=1)
+        found = metric_intervals(padded, worths, rng, predicted=True, replicates=1000, confidence=0.95)
+        for name in names:
+            hits[name] += found[name].low <= truth[name] <= found[name].high
+    # As above: below 86 % of 150 is one in a million at a true 95 %.
+    assert {name: n for name, n in hits.items() if n < 0.86 * samples} == {}

@@ -125,7 +125,8 @@ def test_a_listing_goes_on_over_pages(server: Server) -> None:
     for _ in range(103):
         give_up(server.store, now, "many", "failed")
     assert run(server, "drop", "--all", "--queue", "many").count("is dropped") == 103
-    assert run(server, "list", "--queue", "many") == "0\nwatchpost: there are none.\n"
+    for command in (["list"], ["redrive", "--all"], ["drop", "--all"]):
+        assert run(server, *command, "--queue", "many") == "0\nwatchpost: there are none.\n"
 
 
 @pytest.mark.parametrize(

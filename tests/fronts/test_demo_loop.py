@@ -21,7 +21,7 @@ from watchpost.errors import InputError
 from watchpost.fronts.demo import run_demo
 from watchpost.fronts.demo.hours import HOUR, Hours
 from watchpost.fronts.demo.story import Plot, run_loop
-from watchpost.service.clock import ManualClock
+from watchpost.service.clock import ManualClock, SystemClock
 from watchpost.service.configuration import Configuration
 from watchpost.service.monitoring.documents import MonitoringExecution
 from watchpost.service.server import Server, open_server
@@ -49,7 +49,7 @@ class Ran:
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    out, began = tmp_path_factory.mktemp("demo") / "out", datetime.now(UTC)
+    out, began = tmp_path_factory.mktemp("demo") / "out", SystemClock().now()
     command = [sys.executable, "-m", "watchpost", "demo", "-o", str(out), "--hours", str(COUNT), "--sales", "60"]
     done = subprocess.run(command, capture_output=True, text=True, env=PLAIN, timeout=900, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -59,7 +59,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
 @pytest.fixture
 def left(ran: Ran) -> Iterator[Server]:
     """The server that the demo left, opened at the present and not begun."""
-    with open_server(Configuration(ran.out / "home"), ManualClock(datetime.now(UTC))) as server:
+    with open_server(Configuration(ran.out / "home"), ManualClock(SystemClock().now())) as server:
         yield server
 
 
@@ -91,8 +91,6 @@ def test_violations_begin_with_the_hour_of_the_fault(ran: Ran, left: Server) -> 
 
 
 def test_the_broken_columns_are_in_alarm_and_no_other(ran: Ran, left: Server) -> None:
-    page = left.store.read(lambda _: None)
-    assert page is None
     states = {
         f"{feature} {kind}": left.alarms.reading.one(f"resale-price {feature} {kind}").state.value
         for feature in ("floor_area_sqm", "remaining_lease", "town", "flat_type", "storey_range", "flat_model")
@@ -165,7 +163,7 @@ def test_a_home_that_no_demo_made_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "precious").write_text("mine")
     with pytest.raises(InputError, match="no demo made it"):
-        run_loop(tmp_path, Console(file=StringIO()), datetime.now(UTC), Plot(COUNT, 60))
+        run_loop(tmp_path, Console(file=StringIO()), SystemClock().now(), Plot(COUNT, 60))
     assert (tmp_path / "home" / "precious").read_text() == "mine"
 
 
@@ -174,7 +172,7 @@ def test_without_the_server_it_says_what_to_install_and_checks_two_periods(
 ) -> None:
     monkeypatch.setitem(sys.modules, "apprise", None)
     told = StringIO()
-    run_demo(tmp_path, Console(file=told, width=100), datetime.now(UTC), COUNT, 60)
+    run_demo(tmp_path, Console(file=told, width=100), SystemClock().now(), COUNT, 60)
     assert "missing: apprise" in told.getvalue()
     assert "pip install 'watchpost[server]'" in told.getvalue()
     assert (tmp_path / "report.html").exists()
@@ -188,7 +186,7 @@ def test_something_is_healthy_first_then_wrong_and_its_labels_come_before_the_en
     assert plot.upstream_breaks + plot.delay == hours - 1
 
 
-@given(st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)), st.integers(3, 24))
+@given(st.datetimes(timezones=st.just(UTC)).filter(lambda now: now.year > 1), st.integers(3, 24))
 def test_simulated_hours_are_whole_and_end_before_the_present(now: datetime, count: int) -> None:
     hours = Hours(now, count)
     assert (hours.end.minute, hours.end.second, hours.end.microsecond) == (0, 0, 0)

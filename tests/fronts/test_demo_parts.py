@@ -75,7 +75,7 @@ def test_inbox_keeps_what_is_posted_to_it(tmp_path: Path) -> None:
 def test_client_is_refused_what_a_client_over_the_wire_is(tmp_path: Path) -> None:
     with open_server(Configuration(tmp_path / "home")) as server:
         ask = Client(server)
-        with pytest.raises(Refused, match="EndpointName"):
+        with pytest.raises(Refused, match="endpointName"):
             ask("sagemaker", "CreateEndpoint", EndpointConfigName="one")
         with pytest.raises(Refused, match="Could not find"):
             ask("sagemaker", "DescribeEndpoint", EndpointName="none")

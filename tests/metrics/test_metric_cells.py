@@ -12,7 +12,7 @@ from watchpost.metrics.batch import batch
 from watchpost.metrics.cells import EMPTY, Cells, keys, merge, rolled
 from watchpost.metrics.identity import Datum, Metric
 from watchpost.metrics.packing import pack, pack_each, unpack
-from watchpost.metrics.sketch import EXACT, RELATIVE_ERROR, quantise
+from watchpost.metrics.sketch import EXACT, RELATIVE_ERROR, combine, quantise
 
 VALUES = st.floats(-1e6, 1e6, allow_subnormal=False) | st.integers(0, 200).map(float)
 NOT_NEGATIVE = st.floats(0, 1e9, allow_subnormal=False) | st.integers(0, 200).map(float)
@@ -46,6 +46,12 @@ def cells(draw: st.DrawFn) -> Cells:
 def stored(some: list[Datum]) -> Cells:
     arrived = batch(some)
     return merge([arrived.numbered({s: ord(s.metric.name) for s in arrived.series})]) if some else EMPTY
+
+
+def two_orders(
+    items: list[tuple[int, float]],
+) -> st.SearchStrategy[tuple[list[tuple[int, float]], list[tuple[int, float]]]]:
+    return st.tuples(st.just(items), st.permutations(items))
 
 
 def same(one: Cells, other: Cells) -> bool:
@@ -110,6 +116,27 @@ def test_rounding_twice_is_rounding_once_and_keeps_the_order(values: list[float]
     rounded = quantise(np.array(sorted(values)))
     assert (quantise(rounded) == rounded).all()
     assert (np.diff(rounded) >= 0).all()
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 20).map(float)), max_size=60).flatmap(two_orders))
+def test_items_make_the_same_sketches_in_whatever_order_they_come(
+    orders: tuple[list[tuple[int, float]], list[tuple[int, float]]],
+) -> None:
+    items, shuffled = orders
+
+    def combined(some: list[tuple[int, float]]) -> list[list[float]]:
+        group, values = (np.array(column) for column in zip(*some, strict=True)) if some else (np.empty(0),) * 2
+        found = combine(group.astype(np.int64), values, np.ones(len(some)), np.zeros(6, dtype=np.bool_))
+        return [column.tolist() for column in found]
+
+    expected = sorted(Counter(items).items())
+    by_group = sorted(shuffled, key=lambda item: item[0])
+    assert combined(shuffled) == combined(by_group)
+    assert combined(shuffled)[:3] == [
+        [group for (group, _), _ in expected],
+        [value for (_, value), _ in expected],
+        [float(count) for _, count in expected],
+    ]
 
 
 def test_zero_stays_zero_when_rounded() -> None:

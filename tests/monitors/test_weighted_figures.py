@@ -18,6 +18,7 @@ from watchpost.monitors._bias_counts_json import parse_counts, write_counts
 from watchpost.monitors._explained_rows import read_sample
 from watchpost.monitors._weighting import representative, with_traces
 from watchpost.profiles.statistics import ClassCounts, FeatureStatistics, Statistics
+from watchpost.service.execution.clarify import _Asked
 
 RARE = 0.1
 BIAS = MONITORS.load("bias")
@@ -246,7 +247,7 @@ def test_counts_by_weight_come_back_from_their_file(tmp_path: Path) -> None:
     text = write_counts(baseline.learned)
     again = parse_counts(text, "bias_counts.json")
     assert write_counts(again) == text
-    assert again.counts.weight == baseline.learned.counts.weight > again.counts.squares
+    assert again.counts.weight == baseline.learned.counts.weight != again.counts.rows
     (facet,) = again.counts.facets
     assert facet.squares is not None
     assert math.isclose(float(facet.weights.sum()), again.counts.weight)
@@ -265,3 +266,13 @@ def test_rows_that_are_explained_are_a_plain_sample_of_the_traffic(tmp_path: Pat
     assert abs(float(large or 0) - 0.054) < 0.04  # of 500 rows four standard errors, 0.01 each
     assert float((plain["amount"] > 1000).mean() or 0) > 0.25
     assert sample.frame.columns == plain.columns
+
+
+def test_requests_that_clarify_explains_are_drawn_alike_too(tmp_path: Path) -> None:
+    captures = open_dataset(captured(tmp_path, traffic(4, 3000), 4))
+    asked = _Asked(captures.by_event(), ("amount", "age", "region", "phone"))  # type: ignore[attr-defined]  # captures are
+    table, weights = representative(asked, np.random.default_rng(0))
+    assert weights is not None
+    (drawn,) = table.batches(Quarantine())
+    assert drawn.columns == ["amount", "age", "region", "phone"]
+    assert drawn.height < weights.rows

@@ -22,6 +22,7 @@ from watchpost.service.endpoints.changes import Wanted
 from watchpost.service.endpoints.documents import Capture, Publishing, VariantPlan
 from watchpost.service.endpoints.endpoints import Endpoints
 from watchpost.service.endpoints.gateway import Invocation, Invoked
+from watchpost.service.endpoints.serving import serving_history
 from watchpost.stores.objects.open import open_objects
 from watchpost.stores.store import Store, Transaction
 
@@ -486,3 +487,26 @@ def test_two_servers_deploy_an_endpoint_once(
     assert [*house.states(), *other.states()] == ["CREATING", "IN_SERVICE"]
     live = store.read(lambda tx: [entry.entry.kind for entry in tx.journal(subject=house.endpoints.describe("e").arn)])
     assert live == ["endpoint.deploy", "endpoint.create"]
+
+
+def test_which_models_served_when_is_kept_also_when_the_endpoint_is_gone(
+    house: House, model_server: Start, store: Store
+) -> None:
+    begun = house.clock.now()
+    house.start(model_server("a"), model_server("b"), a=1.0, b=0.0)
+    house.clock.advance(60)
+    house.changes.shift_traffic("e", {"b": 1.0}, ACTOR)
+    house.clock.advance(60)
+    house.config("c2", model_server("c"))
+    house.changes.update("e", "c2", ACTOR)
+    house.settle()
+    house.clock.advance(60)
+    house.changes.delete("e", ACTOR)
+    awaited(lambda: house.endpoints.deployer.step(house.clock.now()) or not house.endpoints.all())
+    history = store.read(lambda tx: serving_history(tx, "e"))
+    assert [((line.at - begun).total_seconds(), [one.model for one in line.variants]) for line in history] == [
+        (0, ["a"]),
+        (60, ["a", "b"]),
+        (120, ["c"]),
+        (180, []),
+    ]

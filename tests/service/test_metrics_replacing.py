@@ -46,7 +46,7 @@ step = st.one_of(
 
 
 @given(st.lists(step, min_size=1, max_size=14))
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_a_replaced_datapoint_is_all_there_is_on_every_server_whatever_was_folded(
     steps: list[tuple[str, int, float]],
 ) -> None:

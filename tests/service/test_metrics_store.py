@@ -402,6 +402,45 @@ def test_windows_see_what_other_servers_took_in(tmp_path: Path) -> None:
         store.close()
 
 
+def test_windows_of_several_units_are_the_same_before_and_after_the_names_were_read(
+    store: Store, clock: ManualClock
+) -> None:
+    before = Metrics(store, clock)
+    before.put([datum(60, 1.0, unit="Seconds"), datum(60, 2.0, unit="Percent"), datum(60, 3.0, OTHER, "Bytes")])
+    units = (None, "Seconds", "Percent", "Bytes")
+    stats = [MetricStat(metric, 60, "Sum", unit) for metric in (LATENCY, OTHER) for unit in units]
+    for _ in range(2):
+        fresh = Metrics(store, clock)
+        selection = fresh.select(stats)
+        found = fresh.windows(selection, SECOND, 1)[:, 0]
+        np.testing.assert_array_equal(found, [2.0, 1.0, 2.0, np.nan, 3.0, np.nan, np.nan, 3.0])
+        fresh.look()
+        np.testing.assert_array_equal(fresh.windows(selection, SECOND, 1)[:, 0], found)
+        assert fresh.units([LATENCY, OTHER]) == [("Percent", "Seconds"), ("Bytes",)]
+        fresh.fold(clock.now())
+
+
+def test_statistics_that_say_the_same_in_other_words_have_the_same_windows(metrics: Metrics) -> None:
+    metrics.put([datum(60, float(value)) for value in range(1, 9)])
+    same = [MetricStat(LATENCY, 60, stat) for stat in ("IQM", "TM(25%:75%)", "IQM")]
+    found = metrics.windows(metrics.select(same), SECOND, 1)
+    assert found.tolist() == [[4.5]] * 3
+
+
+def test_a_series_that_fell_silent_gives_its_place_to_another_unit(store: Store, clock: ManualClock) -> None:
+    metrics = Metrics(store, clock)
+    selection = metrics.select([MetricStat(LATENCY, 60, "Sum")])
+    metrics.put([datum(60, 2.0, unit="Percent")])
+    assert metrics.windows(selection, SECOND, 1).tolist() == [[2.0]]
+    clock.advance(14 * 86_400)
+    metrics.put([replace(datum(0, 1.0, unit="Seconds"), timestamp=clock.now().timestamp())])
+    clock.advance(2 * 86_400)
+    metrics.fold(clock.now())
+    assert metrics.units([LATENCY]) == [("Seconds",)]
+    metrics.put([replace(datum(0, 5.0, unit="Seconds"), timestamp=clock.now().timestamp() - 60)])
+    assert metrics.windows(selection, int(clock.now().timestamp()), 1).tolist() == [[5.0]]
+
+
 def test_data_ahead_of_the_clock_are_in_their_window_when_it_comes(metrics: Metrics, clock: ManualClock) -> None:
     selection = metrics.select([MetricStat(LATENCY, 60, "Sum")])
     metrics.put([datum(0, 1.0)])

@@ -283,7 +283,7 @@ def test_a_stopped_schedule_holds_nothing(world: World) -> None:
     assert retention(world).step(world.clock.advance(20 * 86400)).objects == 1
 
 
-@pytest.mark.parametrize(("horizon", "deleted"), [("P30D", 0), ("P5D", 1)])
+@pytest.mark.parametrize(("horizon", "deleted"), [("P30D", 0), ("P19D", 0), ("P5D", 1)])
 def test_labels_and_records_stay_as_long_as_labels_may_come_late(world: World, horizon: str, deleted: int) -> None:
     serving(world)
     environment: Members = {"Environment": {"watchpost_label_horizon": horizon}}

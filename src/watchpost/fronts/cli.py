@@ -19,6 +19,7 @@ from watchpost.fronts.dead_letters import dead_letters
 from watchpost.fronts.exit_codes import CLEAN, VIOLATIONS, errors_as_exit_code
 from watchpost.fronts.labels import labels
 from watchpost.fronts.options import Describing, Reading, describing, reading
+from watchpost.fronts.run import run
 from watchpost.fronts.serve import env, serve
 from watchpost.fronts.sign_in import sign_in, sign_out
 
@@ -55,6 +56,7 @@ watchpost.add_command(env)
 watchpost.add_command(sign_in)
 watchpost.add_command(sign_out)
 watchpost.add_command(labels)
+watchpost.add_command(run)
 watchpost.add_command(credentials)
 watchpost.add_command(dead_letters)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Letter = Mapping[str, Any]  # a member of botocore's answer, which has no types
 
+_NONE = "watchpost: there are none."
 _QUEUE = click.option("--queue", metavar="NAME", help="Those of one queue.")
 _OUTCOME = click.option("--outcome", type=click.Choice(["failed", "unknown"]), help="Those with this outcome.")
 _ALL = click.option("--all", "every", is_flag=True, help="All of them, or all that --queue and --outcome select.")
@@ -56,7 +57,7 @@ def list_(queue: str | None, outcome: str | None, home: Path | None, as_json: bo
         columns = letter["Key"], letter["Outcome"], _instant(letter["DiedAt"]), letter["Subject"], letter["Reason"]
         click.echo("  ".join(columns))
     if not found:
-        click.echo("watchpost: there are none.", err=True)
+        click.echo(_NONE, err=True)
 
 
 @dead_letters.command()
@@ -88,7 +89,7 @@ def redrive(keys: tuple[str, ...], every: bool, queue: str | None, outcome: str 
 
     \b
     Examples:
-      watchpost dead-letters redrive deliveries-https/00000000000000000017
+      watchpost dead-letters redrive deliver-webhook/00000000000000000017
       watchpost dead-letters redrive --all --outcome failed
     """
     with errors_as_exit_code():
@@ -142,7 +143,10 @@ def _meant(
         raise InputError("Which dead letters? Give their keys, or --all (with --queue or --outcome, if you like).")
     if keys and (queue or outcome):
         raise InputError("--queue and --outcome select among --all; give keys or those, not both.")
-    return list(keys) or [letter["Key"] for letter in _selected(client, queue, outcome)]
+    meant = list(keys) or [letter["Key"] for letter in _selected(client, queue, outcome)]
+    if not meant:
+        click.echo(_NONE, err=True)
+    return meant
 
 
 def _instant(instant: datetime) -> str:

@@ -32,7 +32,8 @@ def listening_socket(host: str, port: int) -> Iterator[socket.socket]:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         listener = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as problem:
-        expected = f"an address of this machine that is free ({problem.strerror or problem})"
+        why = (problem.strerror or str(problem)).partition(" (while")[0]
+        expected = f"an address of this machine that is free ({why}); --port chooses another, --port 0 any free one"
         raise Misconfigured("The address to listen at", f"{host}:{port}", expected) from problem
     # Connections inherit it. asyncio does this by itself only for sockets that name TCP as their protocol; without it
     # an answer's body waits for the client's delayed acknowledgement of its head: 40 ms.

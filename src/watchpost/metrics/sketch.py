@@ -25,6 +25,8 @@ RELATIVE_ERROR = 1 / 256
 _DROPPED_BITS = 52 - 7
 _KEPT = np.int64(-1 << _DROPPED_BITS)
 _MIDDLE = np.int64(1 << (_DROPPED_BITS - 1))
+# How many times as large as its items a table of groups may be.
+_MOST_PADDED = 4
 _SMALLEST = np.finfo(np.float64).tiny
 
 
@@ -71,8 +73,18 @@ def combine(group: Integers, values: Floats, weights: Floats, coarse: Flags) -> 
 def _order(group: Integers, values: Floats) -> Integers:
     """Positions that put items in order by group, then by value; half the time of numpy's lexsort.
 
-    Numpy sorts 16-bit numbers by radix, in linear time, so the groups are sorted 16 bits at a time.
+    Numpy sorts 16-bit numbers by radix, in linear time, so the groups are sorted 16 bits at a time. Groups that stand
+    in order already, as those of periods do, are sorted each by itself, as rows of a table: a fifth of the time.
     """
+    lengths = np.bincount(group)
+    longest = int(lengths.max(initial=0))
+    if len(lengths) * longest <= _MOST_PADDED * len(group) and not (group[1:] < group[:-1]).any():
+        table, inside = np.full((len(lengths), longest), np.inf), np.arange(longest) < lengths[:, None]
+        table[inside] = values
+        places = np.argsort(table, axis=1) + (np.cumsum(lengths) - lengths)[:, None]
+        # What fills up the rows sorts behind every value.
+        rows: Integers = places[inside]
+        return rows
     order = np.argsort(values)
     for shift in range(0, int(group.max(initial=0)).bit_length(), 16):
         digit = (group[order] >> shift).astype(np.uint16)

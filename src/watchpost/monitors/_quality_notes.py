@@ -17,7 +17,7 @@ def notes(baseline: QualityBaseline, current: QualityObservation, outcome: Quali
     """Things that are no violation, how complete the window is first."""
     coverage, figures = current.coverage, current.figures
     if current.weights is not None:
-        yield weighing(current.weights)
+        yield weighing(current.weights, current.weight_attribute)
     if coverage.labelled < coverage.predictions:
         yield f"{coverage.labelled:,} of {coverage.predictions:,} predictions have a label so far."
     if coverage.withdrawn:

@@ -33,7 +33,8 @@ class QualityObservation:
     measured: the figures of the predictions with a usable label. coverage: of all predictions. unusable: predictions
     with a label that were left out, as answer or label is missing, or is not what the problem type asks for.
     segments: by column, worst first. expected_share: of predictions that have a label by now, if somebody said so.
-    weights: what those of the judged predictions come to; None where all weigh the same.
+    weights: what those of the judged predictions come to; None where all weigh the same. weight_attribute: the column
+    they come from; None for those of captured records.
     """
 
     name: str
@@ -44,6 +45,7 @@ class QualityObservation:
     expected_share: float | None = None
     quarantine: QuarantineSummary = field(default_factory=QuarantineSummary)
     weights: WeightSums | None = None
+    weight_attribute: str | None = None
 
     @property
     def figures(self) -> Figures:
@@ -77,6 +79,7 @@ def see(dataset: Dataset, problem_type: ProblemType, settings: Settings, quarant
         settings.expected_label_share,
         quarantine.summary(),
         whole.weights,
+        settings.weight_attribute,
     )
 
 

@@ -9,11 +9,16 @@ from watchpost.data.weights import WeightSums, resampled, tally
 from watchpost.profiles.statistics import ClassCounts, FeatureStatistics, Statistics
 
 
-def weighing(sums: WeightSums) -> str:
-    """The sentence on what figures are weighted by, and what that leaves of the rows."""
+def weighing(sums: WeightSums, column: str | None = None) -> str:
+    """The sentence on what figures are weighted by, and what that leaves of the rows. column: if somebody named one."""
+    why = (
+        "capture by rules took some calls more often than others, and each record counts by one over its inclusion "
+        "probability"
+        if column is None
+        else f"each row counts by column {column!r}"
+    )
     return (
-        f"Figures are weighted: capture by rules took some calls more often than others, and each record counts by one "
-        f"over its inclusion probability. {sums.rows:,} records tell as much as {sums.effective_rows:,.0f} taken alike "
+        f"Figures are weighted: {why}. {sums.rows:,} records tell as much as {sums.effective_rows:,.0f} taken alike "
         "(Kish's effective sample size)."
     )
 

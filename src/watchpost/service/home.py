@@ -37,6 +37,9 @@ def write_private(path: Path, text: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(path)
+    except OSError as problem:
+        # A full disk is told without saying of which file.
+        raise OSError(problem.errno, problem.strerror, str(path)) from problem
     finally:
         fresh.unlink(missing_ok=True)
 

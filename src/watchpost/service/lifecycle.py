@@ -7,6 +7,8 @@ from time import monotonic
 
 import structlog
 
+from watchpost.errors import ServerError
+
 _SECOND_CHANCE, _LONGEST_PAUSE = 1.0, 60.0
 # A loop that has not looked at its stop sign for so long, over what it said it would wait, is stuck.
 _GRACE_SECONDS = 120.0
@@ -96,13 +98,21 @@ class Loop:
             began = monotonic()
             try:
                 self._run(self._stop)
-            except Exception as problem:
+            except Exception as problem:  # noqa: BLE001  a loop's top: whatever failed, it is begun again
                 self._failures += 1
                 self._last = f"{type(problem).__name__}: {problem}"
                 self._failed(self._name)
-                log.exception("loop failed", loop=self._name, again_in_seconds=pause)
+                _tell(log, problem, self._name, pause)
                 # A loop that ran well for long deserves a quick second chance.
                 pause = self._pause if monotonic() - began > _LONGEST_PAUSE else min(pause * 2, _LONGEST_PAUSE)
                 self._stop.wait(pause)
             else:
                 return
+
+
+def _tell(log: structlog.stdlib.BoundLogger, problem: Exception, loop: str, pause: float) -> None:
+    """What the server knows to say in a sentence, such as a full disk, needs no traceback; a bug does."""
+    if isinstance(problem, ServerError):
+        log.error("loop failed", loop=loop, why=str(problem), again_in_seconds=pause)
+    else:
+        log.error("loop failed", loop=loop, again_in_seconds=pause, exc_info=problem)

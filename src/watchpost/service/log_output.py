@@ -14,6 +14,16 @@ import structlog
 _LARGEST_FILE, _FILES = 20_000_000, 5
 
 
+class _File(RotatingFileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  logging's name
+        """Lose a line that cannot be written: on a full disk, pages about logging would bury what is wrong."""
+
+
+class _Terminal(logging.StreamHandler[TextIO]):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  logging's name
+        """See _File; what stderr leads to may be full as well, or gone."""
+
+
 def log_into(folder: Path, level: str, terminal: TextIO) -> None:
     """Send the lines of this process to `folder`/server.log and to the terminal's stream.
 
@@ -37,7 +47,7 @@ def log_into(folder: Path, level: str, terminal: TextIO) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    file = RotatingFileHandler(folder / "server.log", maxBytes=_LARGEST_FILE, backupCount=_FILES - 1, encoding="utf-8")
+    file = _File(folder / "server.log", maxBytes=_LARGEST_FILE, backupCount=_FILES - 1, encoding="utf-8")
     # A private file: log lines hold names of metrics, topics and subscribers.
     (folder / "server.log").chmod(0o600)
     file.setFormatter(
@@ -45,18 +55,23 @@ def log_into(folder: Path, level: str, terminal: TextIO) -> None:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.dict_tracebacks,
+                # Local variables hold passwords and people's messages: they are never shown.
+                structlog.processors.ExceptionRenderer(
+                    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+                ),
                 structlog.processors.JSONRenderer(),
             ],
         )
     )
-    shown = logging.StreamHandler(terminal)
+    shown = _Terminal(terminal)
     shown.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.dev.ConsoleRenderer(colors=terminal.isatty()),
+                structlog.dev.ConsoleRenderer(
+                    colors=terminal.isatty(), exception_formatter=structlog.dev.plain_traceback
+                ),
             ],
         )
     )

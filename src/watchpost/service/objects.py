@@ -35,7 +35,7 @@ def create_bucket(objects: Objects, store: Store, name: str, actor: str, now: da
 
 
 def delete_bucket(objects: Objects, store: Store, name: str, actor: str, now: datetime) -> None:
-    """Remove an empty bucket with its rules, and note it in the journal. Raises: Refused: BucketNotEmpty, NoSuchBucket."""
+    """Remove an empty bucket with its rules; the journal notes it. Raises: Refused: BucketNotEmpty, NoSuchBucket."""
     objects.delete_bucket(name)
 
     def work(tx: Transaction) -> None:

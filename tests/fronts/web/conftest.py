@@ -26,7 +26,7 @@ def quiet_log() -> Iterator[list]:
 
 @pytest.fixture
 def house(tmp_path: Path, clock: ManualClock) -> Iterator[House]:
-    """A server of the test's own, over files, so that it can be opened again."""
+    """A server of the test's own."""
     house = House(tmp_path / "home", clock)
     yield house
     house.close()

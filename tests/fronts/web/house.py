@@ -12,15 +12,13 @@ from watchpost.metrics.identity import Datum, Metric
 from watchpost.service.clock import ManualClock
 from watchpost.service.configuration import Configuration
 from watchpost.service.monitoring.documents import (
-    EXECUTION,
-    PROCESSING_JOB,
     SCHEDULE,
     ExecutionStatus,
     MonitoringExecution,
     MonitoringSchedule,
     ProcessingJob,
-    execution_key,
 )
+from watchpost.service.monitoring.runs_listed import put_execution, put_job
 from watchpost.service.server import open_server
 from watchpost.service.sign_in import new_link
 
@@ -32,9 +30,11 @@ TOPIC = "arn:aws:sns:us-east-1:000000000000:pager"
 class House:
     """The server and what tests do with it."""
 
-    def __init__(self, home: Path, clock: ManualClock, base_url: str = f"http://{HOST}") -> None:
+    def __init__(
+        self, home: Path, clock: ManualClock, base_url: str = f"http://{HOST}", database: str | None = "sqlite://"
+    ) -> None:
         self.home, self.clock = home, clock
-        self.configuration = Configuration(home, base_url=base_url)
+        self.configuration = Configuration(home, base_url=base_url, database=database)
         self.server = open_server(self.configuration, clock)
         self.site = Site(self.server)
 
@@ -79,9 +79,16 @@ class House:
             **given,
         }
         if "Metrics" in given:
-            for member in ("Namespace", "MetricName", "Statistic", "Period", "Threshold"):
-                members.pop(member)
+            unwanted = {"Namespace", "MetricName", "Statistic", "Period", "Threshold"} - given.keys()
+            members = {name: value for name, value in members.items() if name not in unwanted}
         self.server.alarms.changes.put_metric_alarm(members)
+
+    def past(self, *values: float, metric: str = "latency") -> None:
+        """A datapoint for each of the minutes before now."""
+        end = self.clock.now().timestamp()
+        at = [end - 60 * (len(values) - i) for i in range(len(values))]
+        told = [Datum(Metric.of("shop", metric), t, (v,), (1.0,)) for t, v in zip(at, values, strict=True)]
+        self.server.metrics.put(told)
 
     def minutes(self, *values: float | None, metric: str = "latency", **dimensions: str) -> None:
         """A datapoint for each of the minutes that pass (None: no data), the alarms looking after each."""
@@ -111,8 +118,8 @@ class House:
 
         def work(tx):
             tx.put(SCHEDULE, name, schedule)
-            tx.put(PROCESSING_JOB, job.name, job)
-            tx.put(EXECUTION, execution_key(name, scheduled), execution)
+            put_job(tx, job)
+            put_execution(tx, execution)
 
         self.server.store.write(work)
         return scheduled

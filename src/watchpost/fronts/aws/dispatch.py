@@ -71,8 +71,8 @@ class Dispatch:
             response = self._answer(request, scheme, request_id, answered)
         except Refused as refused:
             response = self.refuse(refused, request, request_id, answered)
-        except StoreUnavailable:
-            _log.exception("the store cannot do its work", operation=answered.operation)
+        except StoreUnavailable as problem:
+            _log.error("the store cannot do its work", operation=answered.operation, why=str(problem))
             told = Refused("ServiceUnavailable", "The server's database cannot be used now; its log tells why.")
             response = self.refuse(told, request, request_id, answered)
         except Exception:  # noqa: BLE001  the top of a request: its failure is answered and logged, the server lives on

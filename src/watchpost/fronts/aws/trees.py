@@ -181,7 +181,8 @@ def _list_writer(convert: Conversion, kind: str) -> Conversion:
         items = listed(value)
         # GetMetricData answers numbers by the hundred thousand: a list of finite floats is already what is sent, and
         # so is one of whole epoch seconds where instants are written like that.
-        if kind == "double" and set(map(type, items)) == {float} and all(map(isfinite, items)):  # type: ignore[arg-type]
+        # A sum that is finite has finite parts; one that is not is looked at one by one.
+        if kind == "double" and set(map(type, items)) == {float} and isfinite(sum(items)):  # type: ignore[arg-type]
             return items
         if convert is epoch and set(map(type, items)) == {int}:
             return items

@@ -1,10 +1,11 @@
-"""What AWS has no operation for: dead letters, seen and decided about by people."""
+"""What AWS has no operation for: dead letters, seen and decided about by people; monitoring runs asked for."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from typing import Any
 
 from watchpost.errors import Refused
+from watchpost.fronts.aws import monitoring_runs
 from watchpost.fronts.aws.operation import AwsService, Call
 from watchpost.service.dead_letters import DeadLetter, DeadLetters
 from watchpost.service.server import Server
@@ -73,5 +74,6 @@ plugin = AwsService(
         "GetDeadLetter": get_dead_letter,
         "ListDeadLetters": list_dead_letters,
         "RedriveDeadLetter": redrive_dead_letter,
+        **monitoring_runs.OPERATIONS,
     },
 )

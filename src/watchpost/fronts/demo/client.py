@@ -10,21 +10,19 @@ from watchpost.registry import Family
 if TYPE_CHECKING:
     from watchpost.service.server import Server
 
-_SERVICES = Family("watchpost.fronts.aws", AwsService)
-
 
 class Client:
     """Asks a server. Requests are validated by the services' own models, and nothing else is skipped but the wire."""
 
     def __init__(self, server: "Server") -> None:
-        self._server = server
+        self._server, self._services = server, Family("watchpost.fronts.aws", AwsService)
         self._served: dict[str, Served] = {}
 
     def __call__(self, service: str, operation: str, **members: object) -> Mapping[str, object]:
         """The members of the answer. Raises: Refused."""
         served = self._served.get(service)
         if served is None:
-            served = self._served[service] = Served(_SERVICES.load(service.replace("-", "_")))
+            served = self._served[service] = Served(self._services.load(service.replace("-", "_")))
         served.validator.check(served.model.operations[operation], members)
         configuration = self._server.configuration
         call = Call(

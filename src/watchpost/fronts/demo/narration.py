@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _MARGIN = "       "
+_SHOWN = 3  # violations of a monitor that are told in an hour
 # Of several violations of one column, the one that says most about its cause.
 _TELLING = ("unit_change_check", "completeness_check", "categorical_values_check", "feature_attribution_change_check")
 
@@ -100,10 +101,12 @@ class Narrator:
             self._indented(f"{title}: no violation.")
             return
         self._indented(f"{title}: {_counted(len(found.violations), 'violation')}.", "yellow")
-        for violation in _telling(found.violations):
-            if (title, violation.feature_name) not in self._known:
-                self._known.add((title, violation.feature_name))
-                self._indented(f"  {violation.feature_name}: {violation.description}")
+        new = [each for each in _telling(found.violations) if (title, each.feature_name) not in self._known]
+        for violation in new[:_SHOWN]:
+            self._indented(f"  {violation.feature_name}: {violation.description}")
+        if len(new) > _SHOWN:
+            self._indented(f"  and {len(new) - _SHOWN} more, see the report")
+        self._known.update((title, each.feature_name) for each in new)
 
     def quality(self, found: Found) -> None:
         """How far the model is off, by all labels of an hour."""
@@ -135,7 +138,7 @@ class Narrator:
         table = Table(
             title="Monitoring executions by hour, as they stand now",
             title_justify="left",
-            caption="Violations mean the status CompletedWithViolations.",
+            caption="Violations: the status CompletedWithViolations. No verdict yet: Completed, with too few labels.",
             caption_justify="left",
         )
         table.add_column("hour (UTC)")

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote
 
@@ -73,3 +74,13 @@ class Page:
 
 
 PAGES = Family("watchpost.fronts.web.pages", Page)
+
+
+@cache
+def pages() -> tuple[Page, ...]:
+    """All pages, in the order in which a path is compared with theirs.
+
+    Fixed words go before variables, and variables before those that take all that follows.
+    """
+    found = [PAGES.load(name) for name in PAGES.names()]
+    return tuple(sorted(found, key=lambda page: (page.path.endswith("...}"), page.path.count("{"), page.path)))

@@ -5,7 +5,7 @@ second picture. Text is larger on narrow screens: the margins leave room for it.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from html import escape
 from math import floor, log10
@@ -50,6 +50,9 @@ def series_plot(name: str, watched: Watched, in_alarm: Iterable[tuple[float, flo
 
     Args: name: what the series is. in_alarm: spans [start, end) in epoch seconds in which the alarm was in ALARM.
     """
+    about = escape(described(watched))
+    values, lower, upper = (np.clip(s, -_LARGEST, _LARGEST) for s in (watched.values, watched.lower, watched.upper))
+    watched = replace(watched, values=values, lower=lower, upper=upper)
     frame = _frame(watched)
     middles = watched.starts.astype(np.float64) + watched.period / 2
     body = [
@@ -60,7 +63,7 @@ def series_plot(name: str, watched: Watched, in_alarm: Iterable[tuple[float, flo
         f'<path class="series-line" d="{_line(frame, middles, watched.values)}"/>',
         _hits(frame, middles, watched),
     ]
-    title, about = escape(shortened(name, 200)), escape(described(watched))
+    title = escape(shortened(name, 200))
     return (
         f'<svg class="series" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="plot-t plot-d">'
         f'<title id="plot-t">{title}</title><desc id="plot-d">{about}</desc>{"".join(body)}</svg>'
@@ -79,7 +82,7 @@ def described(watched: Watched) -> str:
 
 def _frame(watched: Watched) -> _Frame:
     known = np.concatenate([watched.values, watched.lower, watched.upper])
-    known = np.clip(known[np.isfinite(known)], -_LARGEST, _LARGEST)
+    known = known[~np.isnan(known)]
     low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
     if low >= 0 and low <= high / 2:
         low = 0.0

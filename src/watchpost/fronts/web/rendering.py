@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from watchpost.fronts.aws.wire import Response
-from watchpost.fronts.web.page import PAGES, Visit
+from watchpost.fronts.web.page import Visit, pages
 from watchpost.reports import typography
 from watchpost.topics.alarm_news import duration
 
@@ -92,8 +92,7 @@ def ago(at: datetime, now: datetime) -> str:
 
 @cache
 def _menu() -> tuple[MenuItem, ...]:
-    pages = [PAGES.load(name) for name in PAGES.names()]
-    items = sorted((page.menu, page.path) for page in pages if page.menu is not None)
+    items = sorted((page.menu, page.path) for page in pages() if page.menu is not None)
     return tuple(MenuItem(path, name) for (_, name), path in items)
 
 

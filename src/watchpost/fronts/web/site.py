@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote
 
 from watchpost.errors import Refused, StoreUnavailable
 from watchpost.fronts.aws.wire import Request, Response
 from watchpost.fronts.web.gate import cookies_of, is_for_aws, is_from_us, is_our_host, is_own_path, set_cookie
-from watchpost.fronts.web.page import PAGES, Page, Visit
+from watchpost.fronts.web.page import Page, Visit, pages
 from watchpost.fronts.web.rendering import rendered
 
 if TYPE_CHECKING:
@@ -59,15 +58,10 @@ class Site:
 
     # --- parts ------------------------------------------------------------------------------------------------------
 
-    @cached_property
-    def _pages(self) -> tuple[Page, ...]:
-        # Fixed words go before variables, and variables before those that take all that follows.
-        found = [PAGES.load(name) for name in PAGES.names()]
-        return tuple(sorted(found, key=lambda page: (page.path.endswith("...}"), page.path.count("{"), page.path)))
-
-    def _find(self, head: Request) -> tuple[Page, dict[str, str]] | None:
+    @staticmethod
+    def _find(head: Request) -> tuple[Page, dict[str, str]] | None:
         method = "GET" if head.method == "HEAD" else head.method
-        for page in self._pages:
+        for page in pages():
             parts = page.parts(head.path) if page.method == method else None
             if parts is not None:
                 return page, parts

@@ -49,10 +49,9 @@ class MetricQueries:
         Raises: Refused: ValidationError for a request that makes no sense, InvalidNextToken.
         """
         _check(request)
-        asked = pages.fingerprint((request.queries, request.start, request.end, request.descending, request.offset))
-        place = pages.Place() if request.token is None else pages.read_token(request.token, asked)
+        place = pages.Place() if request.token is None else pages.read_token(request.token, _fingerprint(request))
         found = pages.page(self.results(request), place, request.most, request.descending)
-        token = None if found.next is None else pages.write_token(found.next, asked)
+        token = None if found.next is None else pages.write_token(found.next, _fingerprint(request))
         return DataPage(found.parts, token)
 
     def results(self, request: DataRequest) -> list[Result]:
@@ -61,6 +60,10 @@ class MetricQueries:
         span = Span(floor(request.start.timestamp()), ceil(request.end.timestamp()), now)
         around = Surroundings(now, self._account, self._region, request.offset)
         return data(request.queries, self._metrics, span, around, self._detectors.settings)
+
+
+def _fingerprint(request: DataRequest) -> str:
+    return pages.fingerprint((request.queries, request.start, request.end, request.descending, request.offset))
 
 
 def _check(request: DataRequest) -> None:

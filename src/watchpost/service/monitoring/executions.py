@@ -36,6 +36,7 @@ from watchpost.service.monitoring.job import Job, times_of
 from watchpost.service.monitoring.news import MonitoringNews
 from watchpost.service.monitoring.processing import outputs_of
 from watchpost.service.monitoring.processing_execution import LONGEST_REASON, Execute, Finished, Task
+from watchpost.service.monitoring.runs_listed import put_execution, put_job
 from watchpost.service.monitoring.schedules import resolved
 from watchpost.service.worker import Done, Outcome, Performer, Retry
 from watchpost.stores.objects.objects import Objects
@@ -152,7 +153,7 @@ class Executions:
             if job is None or job.status not in UNSETTLED:
                 return None
             begun = replace(job, started=now, modified=now)
-            tx.put(PROCESSING_JOB, job.name, begun)
+            put_job(tx, begun)
             return _Begun(Task(begun))
 
         return self._store.write(begin)
@@ -192,8 +193,8 @@ class Executions:
             current = tx.get(EXECUTION, execution.key)
             if current is None or current.status not in UNSETTLED:
                 return None
-            tx.put(PROCESSING_JOB, made.name, made)
-            tx.put(EXECUTION, running.key, running)
+            put_job(tx, made)
+            put_execution(tx, running)
             data: dict[str, object] = {
                 "scheduled": running.scheduled,
                 "job": made.name,
@@ -243,7 +244,7 @@ class Executions:
                 message=finished.message[:LONGEST_REASON] or None,
                 failure=finished.failure,
             )
-            tx.put(PROCESSING_JOB, job.name, job)
+            put_job(tx, job)
             self._news.job(tx, job, now, subject or None)
         if execution is not None:
             self._conclusions.conclude(tx, execution, finished, subject, now)

@@ -1,21 +1,22 @@
 """How an execution ends: its status, its figures in the metric store, and what stands where a later revision failed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
-from watchpost.documents import Kind
 from watchpost.metrics.identity import Datum
 from watchpost.service.monitoring.alerts import MonitoringAlerts
 from watchpost.service.monitoring.documents import (
-    EXECUTION,
+    FIGURES,
     ExecutionStatus,
+    Figures,
     Members,
     MonitoringExecution,
 )
 from watchpost.service.monitoring.news import MonitoringNews
 from watchpost.service.monitoring.processing_execution import Finished
+from watchpost.service.monitoring.runs_listed import put_execution
 from watchpost.stores.store import Entry, Transaction
 
 LABELLED = frozenset({"ModelQuality", "ModelBias"})
@@ -33,20 +34,6 @@ class MetricSink(Protocol):
 
     def replace_within(self, tx: Transaction, data: Sequence[Datum], gone: Sequence[Datum] = ()) -> None:
         """Take in data instead of what their series had at their times; what `gone` names is removed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """What a window's newest revision put into the metric store: all of it where labels may restate it.
-
-    Of other monitors the four figures of the report alone, as a wide table has thousands.
-    """
-
-    revision: int
-    data: tuple[Datum, ...]
-
-
-FIGURES = Kind("monitoring-figures", Figures)
 
 
 class Conclusions:
@@ -77,11 +64,11 @@ class Conclusions:
                 modified=now,
                 job=standing.job,
                 message=standing.message,
-                failure=None,
+                failure=finished.failure or finished.message,
                 baseline=standing.baseline,
                 revision=standing.revision,
             )
-            tx.put(EXECUTION, stood.key, stood)
+            put_execution(tx, stood)
             data |= {"revision": execution.revision, "stands": standing.revision}
             tx.record(Entry(now, "monitoring-execution.end", subject, "server", data))
             return
@@ -96,7 +83,7 @@ class Conclusions:
         tx.record(Entry(now, "monitoring-execution.end", subject, "server", data | _revision(execution)))
         if finished.status == "Completed":
             ended = self._publish(tx, ended, finished.metrics, subject, now)
-        tx.put(EXECUTION, ended.key, ended)
+        put_execution(tx, ended)
         if not execution.asked:
             self._alerts.heard(tx, ended, now)
 

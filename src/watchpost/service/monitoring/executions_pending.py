@@ -6,7 +6,6 @@ from hashlib import sha256
 
 from watchpost.documents import Kind
 from watchpost.service.monitoring.documents import (
-    EXECUTION,
     UNSETTLED,
     MonitoringExecution,
     MonitoringSchedule,
@@ -15,6 +14,7 @@ from watchpost.service.monitoring.documents import (
     asked_key,
     execution_key,
 )
+from watchpost.service.monitoring.runs_listed import put_execution
 from watchpost.stores.store import Entry, Transaction
 from watchpost.windows import Window
 
@@ -94,7 +94,7 @@ def enqueue(
         latest=latest,
         standing=standing,
     )
-    tx.put(EXECUTION, pending.key, pending)
+    put_execution(tx, pending)
     tx.enqueue(QUEUE, WORK.encode(Work(pending.job, schedule.name, wanted.scheduled, pending.key)), now, now)
     data: dict[str, object] = {"scheduled": wanted.scheduled, "job": pending.job, "again": before is not None}
     data |= {"revision": latest} if before is not None else {}

@@ -17,6 +17,7 @@ from watchpost.service.monitoring.documents import (
     not_found,
 )
 from watchpost.service.monitoring.job import job_of
+from watchpost.service.monitoring.restating import restating_of
 from watchpost.service.registry.tags import write_tags
 from watchpost.stores.store import Entry, Store, Transaction
 
@@ -35,9 +36,10 @@ class JobDefinitions:
         Args: members: of the request, without the name and the tags.
         Raises: Refused: ResourceInUse: there is one of that name; ValidationException.
         """
-        bounds = job_of(monitor, members).environment.get(ADAPTIVE)
-        if bounds:
-            parse_bounds(bounds)
+        environment = job_of(monitor, members).environment
+        if environment.get(ADAPTIVE):
+            parse_bounds(environment[ADAPTIVE])
+        restating_of(environment)
         now = self._clock.now()
         made = JobDefinition(name, monitor, definition_arn(self._configuration, monitor, name), now, members)
 

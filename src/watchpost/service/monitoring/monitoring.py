@@ -19,6 +19,7 @@ from watchpost.service.monitoring.processing_execution import Execute, Execution
 from watchpost.service.monitoring.processing_inputs import clear
 from watchpost.service.monitoring.processing_runs import Runs
 from watchpost.service.monitoring.run_now import RunNow
+from watchpost.service.monitoring.run_state import RunState, run_state
 from watchpost.service.monitoring.schedules import MonitoringSchedules
 from watchpost.service.monitoring.schedules_due import DueWindows
 from watchpost.service.worker import Interrupted, Performer
@@ -116,6 +117,10 @@ class Monitoring:
     def run_window(self, schedule: str, window: Window | None, actor: str) -> MonitoringExecution:
         """Run a window at once, or run it again; None: the last one. Raises: Refused; see `RunNow.window`."""
         return self._run_now.window(schedule, window, actor)
+
+    def run_state(self, key: str, job: str) -> RunState:
+        """How a run goes that was asked for. Raises: Refused: NotFoundException; see `run_state`."""
+        return self._store.read(lambda tx: run_state(tx, key, job))
 
     def tick(self, now: datetime) -> int:
         """Hand out the windows that are due; how many."""

@@ -84,7 +84,8 @@ def described_execution(execution: MonitoringExecution, job_arn: str) -> Members
         # Without a job that was begun there is nothing to describe under this ARN.
         ProcessingJobArn=None if execution.start is None else job_arn,
         EndpointName=execution.endpoint,
-        FailureReason=execution.failure,
+        # Of a later revision that failed, where an earlier one stands, only the journal and `run` tell.
+        FailureReason=execution.failure if execution.status in {"Failed", "Stopped"} else None,
         MonitoringJobDefinitionName=execution.definition,
         MonitoringType=execution.monitor,
     )

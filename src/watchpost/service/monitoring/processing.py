@@ -20,6 +20,7 @@ from watchpost.service.monitoring.documents import (
 from watchpost.service.monitoring.executions_pending import QUEUE, WORK, Work
 from watchpost.service.monitoring.news import MonitoringNews
 from watchpost.service.monitoring.processing_inputs import inputs_of
+from watchpost.service.monitoring.runs_listed import delete_job, put_job
 from watchpost.service.registry.tags import write_tags
 from watchpost.stores.store import Entry, Store, Transaction
 
@@ -59,7 +60,7 @@ class ProcessingJobs:
         def work(tx: Transaction) -> None:
             if tx.get(PROCESSING_JOB, name) is not None:
                 raise Refused("ResourceInUse", f"Processing job {made.arn} already exists.")
-            tx.put(PROCESSING_JOB, name, made)
+            put_job(tx, made)
             write_tags(tx, made.arn, tags, made.created)
             tx.enqueue(QUEUE, WORK.encode(Work(name)), now, now)
             tx.record(Entry(now, "processing-job.create", made.arn, actor, {"members": members}))
@@ -84,7 +85,7 @@ class ProcessingJobs:
             job = the_job(tx, name, self._configuration)
             if job.status == "InProgress":
                 stopping = replace(job, status="Stopping", modified=now)
-                tx.put(PROCESSING_JOB, name, stopping)
+                put_job(tx, stopping)
                 tx.record(Entry(now, "processing-job.stop", job.arn, actor, {}))
                 self._news.job(tx, stopping, now)
 
@@ -98,7 +99,7 @@ class ProcessingJobs:
             job = the_job(tx, name, self._configuration)
             if job.status in UNSETTLED:
                 raise Refused("ResourceInUse", f"Processing job {job.arn} is {job.status}.")
-            tx.delete(PROCESSING_JOB, name)
+            delete_job(tx, name)
             tx.record(Entry(now, "processing-job.delete", job.arn, actor, {}))
 
         self._store.write(work)

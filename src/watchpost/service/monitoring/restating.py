@@ -5,13 +5,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from watchpost.errors import Refused
-from watchpost.service.monitoring.retention_holds import DEFAULT_LABEL_HORIZON, LABEL_HORIZON
 from watchpost.windows import parse_duration
 
 RESTATE_AFTER = "watchpost_restate_after"
 """Environment of a job: how long late labels are gathered before a window is run again (`PT1H`); `never`: it is not."""
 
 DEFAULT_RESTATE_AFTER = timedelta(hours=1)
+
+LABEL_HORIZON = "watchpost_label_horizon"
+"""Environment of a job: for how long labels may come late, so that a window is judged again (`P30D`)."""
+
+DEFAULT_LABEL_HORIZON = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from watchpost.service.monitoring.documents import (
 from watchpost.service.monitoring.processing import outputs_of
 from watchpost.service.monitoring.retention_holds import Holds
 from watchpost.service.monitoring.retention_objects import Expiring, ExpiringObjects, Stopped, Swept
+from watchpost.service.monitoring.runs_listed import delete_execution, delete_job
 from watchpost.stores.objects.objects import ObjectInfo, Objects, bucket_and_key
 from watchpost.stores.store import Entry, Store, Transaction
 
@@ -103,10 +104,10 @@ class OldExecutions:
         some = tx.scan(EXECUTION, prefix=f"{schedule}|", limit=_MOST)
         old = [(key, each) for key, each in some if each.scheduled < before and each.status not in UNSETTLED]
         for key, execution in old:
-            tx.delete(EXECUTION, key)
+            delete_execution(tx, key)
             tx.delete(LINEAGE, key)
             for job in _jobs(tx, execution):
-                tx.delete(PROCESSING_JOB, job.name)
+                delete_job(tx, job.name)
         if old:
             data: dict[str, object] = {
                 "schedule": schedule,

@@ -10,6 +10,7 @@ from watchpost.errors import InputError, Refused
 from watchpost.service.configuration import Configuration
 from watchpost.service.endpoints.documents import ENDPOINT
 from watchpost.service.endpoints.serving import serving_history
+from watchpost.service.monitoring.adaptive import adaptive_of
 from watchpost.service.monitoring.documents import (
     CURSOR,
     EXECUTION,
@@ -21,17 +22,12 @@ from watchpost.service.monitoring.documents import (
 from watchpost.service.monitoring.executions_pending import QUEUE, WORK
 from watchpost.service.monitoring.executions_request import CAPTURE_PREFIX
 from watchpost.service.monitoring.job import Job, Source, Times, times_of
+from watchpost.service.monitoring.restating import restating_of
 from watchpost.service.monitoring.schedules import resolved
 from watchpost.service.registry.documents import MODEL_PACKAGE
 from watchpost.stores.objects.objects import Objects, bucket_and_key
 from watchpost.stores.sql import queued
 from watchpost.stores.store import Transaction
-from watchpost.windows import parse_duration
-
-LABEL_HORIZON = "watchpost_label_horizon"
-"""Environment of a job: for how long labels may come late, so that a window is judged again (`P30D`)."""
-
-DEFAULT_LABEL_HORIZON = timedelta(days=30)
 
 _HOUR = re.compile(r"(?:^|/)(\d{4})/(\d\d)/(\d\d)/(\d\d)/")
 _MOMENT = timedelta(microseconds=1)
@@ -112,7 +108,8 @@ def needed_since(
         if cursor is not None and cursor.until is not None:
             wanted.append(cursor.until)
         if horizon is not None:
-            wanted.append(now - horizon)
+            # The window that was scheduled then, whose labels may come now, began earlier.
+            wanted += [now - horizon, times.window(now - horizon, source).start]
     return min(wanted).astimezone(UTC).replace(minute=0, second=0, microsecond=0) if wanted else None
 
 
@@ -124,12 +121,12 @@ def current_holds(tx: Transaction, configuration: Configuration, now: datetime) 
         try:
             _, _, job = resolved(tx, schedule.config, configuration)
             times = times_of(schedule.config, schedule.name)
+            horizon = _horizon(job, times)
         except Refused:
             continue  # its runs fail, and say so: they need nothing
         objects |= set(_files(job))
         cursor = tx.get(CURSOR, schedule.name)
         begins = [start or times.window(at, job.source).start for at, start in waiting.get(schedule.name, ())]
-        horizon = _horizon(job) if job.ground_truth is not None else None
         since = needed_since(schedule, times, job.source, cursor, begins, horizon, now)
         if since is None:
             continue
@@ -175,11 +172,13 @@ def _waiting(tx: Transaction) -> dict[str, list[tuple[datetime, datetime | None]
     return found
 
 
-def _horizon(job: Job) -> timedelta:
-    try:
-        return parse_duration(job.environment.get(LABEL_HORIZON, "P30D"))
-    except ValueError:
-        return DEFAULT_LABEL_HORIZON
+def _horizon(job: Job, times: Times) -> timedelta | None:
+    """For how long windows are judged again as labels come late; None: they are not. Raises: Refused."""
+    restating = restating_of(job.environment) if job.ground_truth is not None else None
+    if restating is None:
+        return None
+    adaptive = adaptive_of(job.environment, times, job)
+    return restating.within + (adaptive.longest if adaptive is not None else timedelta())
 
 
 def _hours(uris: Iterable[str | None], since: datetime) -> Iterator[HeldHours]:

@@ -67,6 +67,4 @@ def read_settings(home: Path) -> RetentionSettings:
     except FileNotFoundError:
         return RetentionSettings()
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as problem:
-        raise Misconfigured(
-            "The file", str(path), f"the tables described in docs/schedules.md ({problem})"
-        ) from problem
+        raise Misconfigured("The file", str(path), f"the tables described in docs/server.md ({problem})") from problem

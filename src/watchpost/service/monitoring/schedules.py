@@ -13,7 +13,6 @@ from watchpost.service.monitoring.adaptive import adaptive_of
 from watchpost.service.monitoring.alerts import MonitoringAlerts
 from watchpost.service.monitoring.documents import (
     CURSOR,
-    EXECUTION,
     MONITORING_TYPES,
     NO_TAGS,
     SCHEDULE,
@@ -23,16 +22,16 @@ from watchpost.service.monitoring.documents import (
     MonitoringSchedule,
     MonitoringType,
     arn,
-    execution_key,
     not_found,
 )
 from watchpost.service.monitoring.job import Job, job_of, times_of
 from watchpost.service.monitoring.jobs import find_definition, the_definition
 from watchpost.service.monitoring.news import MonitoringNews
+from watchpost.service.monitoring.runs_listed import last_execution
 from watchpost.service.registry.tags import write_tags
 from watchpost.stores.store import Entry, Store, Transaction
 
-_MOMENT, _LATELY = timedelta(microseconds=1), timedelta(days=2)
+_MOMENT = timedelta(microseconds=1)
 
 
 class MonitoringSchedules:
@@ -76,14 +75,7 @@ class MonitoringSchedules:
 
     def last_execution(self, name: str) -> MonitoringExecution | None:
         """The execution of the latest scheduled time, or None."""
-        recently = execution_key(name, self._clock.now() - _LATELY)
-
-        def work(tx: Transaction) -> MonitoringExecution | None:
-            # A schedule may have years of executions behind it; the last one is hardly ever older than this.
-            found = tx.scan(EXECUTION, prefix=f"{name}|", after=recently) or tx.scan(EXECUTION, prefix=f"{name}|")
-            return found[-1][1] if found else None
-
-        return self._store.read(work)
+        return self._store.read(lambda tx: last_execution(tx, name))
 
     def all(self) -> list[MonitoringSchedule]:
         """All schedules, by name."""

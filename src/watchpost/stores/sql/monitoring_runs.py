@@ -6,9 +6,9 @@ A row stands beside each document of theirs, under its kind and key, and is writ
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Protocol
 
-from sqlalchemy import Column, ColumnElement, Index, Table, delete, func, select, text, tuple_
+from sqlalchemy import Column, ColumnElement, Index, Table, delete, func, literal, select, text, tuple_
 
 from watchpost.stores.sql.schema import EPOCH, MICROSECOND, NAME, ROW_ID, Instant, metadata
 from watchpost.stores.store import Transaction
@@ -36,6 +36,7 @@ Index(None, _C.kind, _C.status, _C.scheduled, _C.id)
 Index(None, _C.kind, _C.schedule, _C.scheduled, _C.id)
 Index(None, _C.kind, _C.endpoint, _C.scheduled, _C.id)
 Index(None, _C.kind, _C.definition, _C.scheduled, _C.id)
+Index(None, _C.kind, _C.monitor, _C.scheduled, _C.id)
 
 Kind = Literal["execution", "job"]
 Order = Literal["scheduled", "created", "status", "key"]
@@ -95,9 +96,19 @@ class RunFilter:
 
 def put(tx: Transaction, kind: Kind, run: Run) -> None:
     """Write a run's row, replacing the one it had."""
-    instants = {name: (getattr(run, name) - EPOCH) // MICROSECOND for name in ("scheduled", "created", "modified")}
-    plain = {name: getattr(run, name) for name in ("key", "schedule", "status", "endpoint", "definition", "monitor")}
-    tx.connection.execute(_PUT, {"kind": kind, **plain, **instants})
+    row = {
+        "kind": kind,
+        "key": run.key,
+        "schedule": run.schedule,
+        "scheduled": _microseconds(run.scheduled),
+        "created": _microseconds(run.created),
+        "modified": _microseconds(run.modified),
+        "status": run.status,
+        "endpoint": run.endpoint,
+        "definition": run.definition,
+        "monitor": run.monitor,
+    }
+    tx.connection.execute(_PUT, row)
 
 
 def forget(tx: Transaction, kind: Kind, key: str) -> None:
@@ -122,19 +133,49 @@ def listed(
     columns = _ordered(order)
     tests = [_C.kind == kind, *_tests(wanted)]
     if after is not None:
-        here, there = tuple_(*columns), tuple_(*_values(order, after))
+        here, there = tuple_(*columns), tuple_(*map(_literal, columns, _values(order, after)))
         tests.append(here < there if descending else here > there)
     by = [column.desc() if descending else column.asc() for column in columns]
     query = select(_C.id, _C.key, _C.scheduled, _C.created, _C.status).where(*tests).order_by(*by).limit(limit)
-    found = tx.connection.execute(query)
-    return [
-        Listed(row.key, (_text(getattr(row, order)), _text(row.scheduled) if order == "status" else "", row.id))
-        for row in found
-    ]
+    return [Listed(row.key, _place(order, row)) for row in tx.connection.execute(query)]
 
 
 def _ordered(order: Order) -> list[Column[object]]:
     return [_C[order], *([_C.scheduled] if order == "status" else []), _C.id]
+
+
+class _Row(Protocol):
+    @property
+    def id(self) -> int: ...
+
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def scheduled(self) -> datetime: ...
+
+    @property
+    def created(self) -> datetime: ...
+
+    @property
+    def status(self) -> str: ...
+
+
+def _place(order: Order, row: _Row) -> Place:
+    match order:
+        case "scheduled":
+            return row.scheduled.isoformat(), "", row.id
+        case "created":
+            return row.created.isoformat(), "", row.id
+        case "status":
+            return row.status, row.scheduled.isoformat(), row.id
+        case "key":
+            return row.key, "", row.id
+
+
+def _literal(column: Column[object], value: object) -> ColumnElement[object]:
+    # A row of values takes no types from the row it is compared with.
+    return literal(value, column.type)
 
 
 def _values(order: Order, after: Place) -> list[object]:
@@ -142,17 +183,22 @@ def _values(order: Order, after: Place) -> list[object]:
     return [first, *([datetime.fromisoformat(after[1])] if order == "status" else []), after[2]]
 
 
-def _text(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+def _microseconds(at: datetime) -> int:
+    return (at - EPOCH) // MICROSECOND
 
 
 def _tests(wanted: RunFilter) -> list[ColumnElement[bool]]:
-    names = ("schedule", "endpoint", "definition", "monitor", "status")
-    tests = [_C[name] == value for name in names if (value := getattr(wanted, name)) is not None]
-    for name in ("scheduled", "created", "modified"):
-        start, end = getattr(wanted, name)
-        tests += [_C[name] > start] if start is not None else []
-        tests += [_C[name] < end] if end is not None else []
+    equal = (
+        (_C.schedule, wanted.schedule),
+        (_C.endpoint, wanted.endpoint),
+        (_C.definition, wanted.definition),
+        (_C.monitor, wanted.monitor),
+        (_C.status, wanted.status),
+    )
+    between = ((_C.scheduled, wanted.scheduled), (_C.created, wanted.created), (_C.modified, wanted.modified))
+    tests = [column == value for column, value in equal if value is not None]
+    tests += [column > start for column, (start, _) in between if start is not None]
+    tests += [column < end for column, (_, end) in between if end is not None]
     if wanted.named:
         tests.append(func.replace(_C.key, wanted.named, "") != _C.key)  # instr() and strpos() are each of one database
     return tests

@@ -85,14 +85,14 @@ class SqlTransaction:
         """(key, document) in key order: keys that start with `prefix` and are greater than `after`."""
         if not _storable(prefix):
             return []
-        query = "SELECT key, body FROM documents WHERE kind = ? AND key > ?"
-        bounds: list[str | int] = [kind.name, after.partition("\0")[0]]
-        if prefix:
-            query += " AND key >= ?"
-            bounds.append(prefix)
-            if (end := _end_of(prefix)) is not None:
-                query += " AND key < ?"
-                bounds.append(end)
+        # One lower bound: of two, SQLite may begin at the lesser and read every key up to the other.
+        after = after.partition("\0")[0]
+        bound, start = (">", after) if after >= prefix else (">=", prefix)
+        query = f"SELECT key, body FROM documents WHERE kind = ? AND key {bound} ?"  # noqa: S608  one of two signs
+        bounds: list[str | int] = [kind.name, start]
+        if prefix and (end := _end_of(prefix)) is not None:
+            query += " AND key < ?"
+            bounds.append(end)
         query += " ORDER BY key"
         if limit is not None:
             query += " LIMIT ?"

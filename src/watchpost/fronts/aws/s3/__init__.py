@@ -44,7 +44,9 @@ plugin = AwsService(
     },
     partial={
         "CopyObject": _WITHOUT,
-        "CreateBucket": "Access lists beyond the owner's and object locks are refused; all its settings are rules.",
+        "CreateBucket": (
+            "Access lists beyond the owner's and object locks are refused; a bucket has no settings but its lifecycle."
+        ),
         "CreateMultipartUpload": _WITHOUT,
         "DeleteObject": "There are no versions: what is deleted is gone.",
         "DeleteObjects": "There are no versions: what is deleted is gone.",
@@ -53,7 +55,8 @@ plugin = AwsService(
         "ListMultipartUploads": "Delimiter is refused.",
         "PutBucketLifecycleConfiguration": (
             "Rules expire objects by Days, for a Prefix, Enabled or Disabled; files that a monitoring window still "
-            "needs stay until it was run. Tags, sizes, dates, transitions, versions and aborted uploads are refused by name. "
+            "needs stay until it was run. Tags, sizes, dates, transitions, versions and aborted uploads are refused by "
+            "name. "
             "With objects in a store elsewhere the call is refused: that store's own rules hold."
         ),
         "PutObject": f"{_WITHOUT} Checksums of the XXHASH family are refused.",

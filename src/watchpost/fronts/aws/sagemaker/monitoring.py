@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from watchpost.fronts.aws.operation import Call, Operation
 from watchpost.fronts.aws.sagemaker.listings import during, is_asked, page, stamp
+from watchpost.fronts.aws.sagemaker.runs import page_of_executions
 from watchpost.service.monitoring.documents import (
     MONITORING_TYPES,
     JobDefinition,
@@ -155,30 +156,7 @@ def list_schedules(server: "Server", call: Call) -> Mapping[str, Any]:
 
 def list_executions(server: "Server", call: Call) -> Mapping[str, Any]:
     """List executions, also of schedules that were deleted."""
-    asked = call.input
-
-    def wanted(execution: MonitoringExecution) -> bool:
-        return (
-            is_asked(
-                asked,
-                EndpointName=execution.endpoint,
-                StatusEquals=execution.status,
-                MonitoringJobDefinitionName=execution.definition,
-                MonitoringTypeEquals=execution.monitor,
-            )
-            and during(asked, "ScheduledTime", execution.scheduled)
-            and during(asked, "CreationTime", execution.created)
-            and during(asked, "LastModifiedTime", execution.modified)
-        )
-
-    def key(execution: MonitoringExecution) -> tuple[str, str]:
-        by = asked.get("SortBy", "ScheduledTime")
-        at = execution.created if by == "CreationTime" else execution.scheduled
-        first = execution.status if by == "Status" else stamp(at)
-        return first, f"{stamp(execution.scheduled)}|{execution.schedule}"
-
-    found = server.monitoring.executions.all(asked.get("MonitoringScheduleName"))
-    some, more = page([each for each in found if wanted(each)], key, asked, descending=True)
+    some, more = page_of_executions(server, call.input)
     return {"MonitoringExecutionSummaries": [_shown(server, execution) for execution in some], **more}
 
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from watchpost.fronts.aws.operation import Call, Operation
-from watchpost.fronts.aws.sagemaker.listings import during, is_asked, page, stamp
-from watchpost.service.monitoring.documents import ProcessingJob, arn
+from watchpost.fronts.aws.sagemaker.runs import page_of_jobs
+from watchpost.service.monitoring.documents import arn
 from watchpost.service.monitoring.news import described_job
 from watchpost.service.registry.tags import check_tags
 
@@ -52,23 +52,7 @@ def delete_processing_job(server: "Server", call: Call) -> None:
 
 def list_processing_jobs(server: "Server", call: Call) -> Mapping[str, Any]:
     """List jobs."""
-    asked = call.input
-
-    def wanted(job: ProcessingJob) -> bool:
-        return (
-            is_asked(asked, StatusEquals=job.status)
-            and asked.get("NameContains", "") in job.name
-            and during(asked, "CreationTime", job.created)
-            and during(asked, "LastModifiedTime", job.modified)
-        )
-
-    def key(job: ProcessingJob) -> tuple[str, str]:
-        by = asked.get("SortBy", "CreationTime")
-        return {"Name": "", "Status": job.status}.get(by, stamp(job.created)), job.name
-
-    some, more = page(
-        [each for each in server.monitoring.processing.all() if wanted(each)], key, asked, descending=True
-    )
+    some, more = page_of_jobs(server, call.input)
     described = [described_job(job) for job in some]
     summaries = [{name: job[name] for name in _SUMMARY if name in job} for job in described]
     return {"ProcessingJobSummaries": summaries, **more}

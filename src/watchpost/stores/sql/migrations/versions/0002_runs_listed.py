@@ -1,5 +1,8 @@
-"""Runs listed."""
+"""Executions and processing jobs get rows that they are listed by; those that are there get theirs."""
 
+from datetime import datetime
+
+import msgspec
 import sqlalchemy as sa
 from alembic import op
 
@@ -41,6 +44,12 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_monitoring_runs_kind_key"), "monitoring_runs", ["kind", "key"], unique=True)
     op.create_index(
+        op.f("ix_monitoring_runs_kind_monitor_scheduled_id"),
+        "monitoring_runs",
+        ["kind", "monitor", "scheduled", "id"],
+        unique=False,
+    )
+    op.create_index(
         op.f("ix_monitoring_runs_kind_schedule_scheduled_id"),
         "monitoring_runs",
         ["kind", "schedule", "scheduled", "id"],
@@ -56,3 +65,49 @@ def upgrade() -> None:
         unique=False,
     )
     # ### end Alembic commands ###
+    for document, kind in (("monitoring-execution", "execution"), ("processing-job", "job")):
+        _list_those_there(document, kind)
+
+
+class _Value(msgspec.Struct):
+    created: datetime
+    modified: datetime
+    status: str
+    scheduled: datetime | None = None
+    schedule: str | None = None
+    endpoint: str | None = None
+    definition: str | None = None
+    monitor: str | None = None
+
+
+class _Document(msgspec.Struct):
+    value: _Value
+
+
+def _list_those_there(document: str, kind: str) -> None:
+    documents = sa.table("documents", sa.column("kind"), sa.column("key"), sa.column("body"))
+    instants = ("scheduled", "created", "modified")
+    names = ("kind", "key", "schedule", "status", "endpoint", "definition", "monitor")
+    runs = sa.table("monitoring_runs", *map(sa.column, names), *(sa.column(name, Instant()) for name in instants))
+    there = sa.select(documents.c.key, documents.c.body).where(documents.c.kind == document)
+    decoder, last = msgspec.json.Decoder(_Document), ""
+    while found := op.get_bind().execute(there.where(documents.c.key > last).order_by("key").limit(1000)).all():
+        rows = [(row.key, decoder.decode(row.body).value) for row in found]
+        op.bulk_insert(runs, [_row(kind, key, value) for key, value in rows])
+        last = found[-1].key
+
+
+def _row(kind: str, key: str, value: _Value) -> dict[str, object]:
+    job = kind == "job"
+    return {
+        "kind": kind,
+        "key": key,
+        "schedule": "" if job else value.schedule,
+        "scheduled": value.created if job else value.scheduled,
+        "created": value.created,
+        "modified": value.modified,
+        "status": value.status,
+        "endpoint": value.endpoint,
+        "definition": value.definition,
+        "monitor": value.monitor,
+    }
