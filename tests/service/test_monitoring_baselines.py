@@ -21,9 +21,9 @@ from watchpost.service.endpoints.serving import (
     serving_between,
     serving_history,
 )
-from watchpost.service.monitoring.baselines import LINEAGE, Lineage
+from watchpost.service.monitoring.baselines import Lineage
 from watchpost.service.monitoring.baselines_served import ServedModel, mismatch, models_served, several
-from watchpost.service.monitoring.documents import Members, execution_key
+from watchpost.service.monitoring.documents import Members
 from watchpost.service.monitoring.processing_execution import Finished, Task
 from watchpost.service.monitoring.processing_inputs import inputs_of
 from watchpost.service.monitoring.processing_runs import Asked
@@ -138,8 +138,7 @@ def run(world: World) -> str:
 
 
 def lineage(world: World) -> Lineage:
-    execution = world.execution()
-    found = world.store.read(lambda tx: tx.get(LINEAGE, execution_key("hourly", execution.scheduled)))
+    found = world.monitoring.lineage(world.execution())
     assert found is not None
     return found
 

@@ -397,6 +397,17 @@ def test_model_quality_meets_its_labels_and_names_the_metrics_that_fell(world: W
     assert by_name["accuracy"].values[0] < 0.5
 
 
+def test_a_window_without_a_label_yet_is_judged_as_such_and_not_failed(world: World) -> None:
+    quality(world)
+    lines, _ = scores_and_labels(300, flip=True)
+    captured(world, NOON, lines)
+    world.settle(3600 + DELAY)
+    assert world.execution().status == "Completed", world.execution().failure
+    report = json.loads(world.text("s3://lake/reports/homes/hourly/2026/07/01/13/report.json"))
+    assert report["notes"][0] == "0 of 300 predictions have a label so far."
+    assert not world.around.metrics or all("accuracy" != d.metric.name for d in world.around.metrics)
+
+
 def test_labels_that_come_days_later_restate_the_window_they_belong_to(world: World) -> None:
     quality(world)
     lines, labels = scores_and_labels(400, flip=True)

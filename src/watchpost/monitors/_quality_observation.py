@@ -91,6 +91,10 @@ def _labelled(
     if settings.ground_truth is not None:
         labels = last_labels(settings.ground_truth, quarantine)
         for met in join_batches(_predictions(table, columns, quarantine), labels):
+            if met.rows.is_empty():
+                # No label yet is a matter of coverage, and no column is missing for it.
+                yield LabelledPredictions(pl.DataFrame(), met.coverage)
+                continue
             truth = columns.truth(met.rows)
             whole = truth is not None and columns.answered(met.rows)
             rows = _with_truth(met.rows, truth) if truth is not None and whole else pl.DataFrame()

@@ -24,7 +24,6 @@ from watchpost.service.monitoring.documents import (
     MonitoringExecution,
     ProcessingJob,
     arn,
-    execution_key,
 )
 from watchpost.service.monitoring.job import Job
 from watchpost.service.monitoring.news import MonitoringNews
@@ -147,7 +146,7 @@ class Baselines:
             self._tell(tx, execution, belongs, served, odd, now)
         uri, number = (version.uri, version.version) if version is not None else (None, None)
         lineage = Lineage(execution.schedule, execution.scheduled, uri, number, belongs, served, warning)
-        tx.put(LINEAGE, execution_key(execution.schedule, execution.scheduled), lineage)
+        tx.put(LINEAGE, execution.key, lineage)
         return warning
 
     def _owners(

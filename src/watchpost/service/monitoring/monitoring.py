@@ -7,6 +7,7 @@ from threading import Event as Stop
 from watchpost.service.clock import Clock
 from watchpost.service.configuration import Configuration
 from watchpost.service.monitoring.alerts import MonitoringAlerts
+from watchpost.service.monitoring.baselines import LINEAGE, Lineage
 from watchpost.service.monitoring.documents import BASELINE, BaselineVersion, MonitoringExecution
 from watchpost.service.monitoring.executions import Executions, Flush
 from watchpost.service.monitoring.executions_end import MetricSink
@@ -109,6 +110,10 @@ class Monitoring:
         """The versions of the baseline at a prefix, first to last."""
         found = self._store.read(lambda tx: tx.scan(BASELINE, prefix=f"{uri.rstrip('/')}|"))
         return [version for _, version in found]
+
+    def lineage(self, execution: MonitoringExecution) -> Lineage | None:
+        """By which baseline version an execution was judged, and which model versions served; None: it did not end."""
+        return self._store.read(lambda tx: tx.get(LINEAGE, execution.key))
 
     def run_now(self, schedule: str, scheduled: datetime, actor: str) -> MonitoringExecution:
         """Run the window of one scheduled time at once, or run it again. Raises: Refused; see `RunNow.scheduled`."""

@@ -72,7 +72,8 @@ def _sqlite(path: Path, folder: TemporaryDirectory[str] | None = None) -> Engine
 
     @event.listens_for(writing, "connect")
     def prepare_writer(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-        _pragmas(connection, "journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON", "temp_store=MEMORY")
+        # How to wait for the disk comes first: the change to WAL writes already.
+        _pragmas(connection, f"synchronous={synchronous}", "journal_mode=WAL", "foreign_keys=ON", "temp_store=MEMORY")
         # After a burst the log file shrinks again instead of keeping its largest size for ever.
         _pragmas(connection, "cache_size=-65536", f"journal_size_limit={64 << 20}")
 
