@@ -405,7 +405,7 @@ def test_a_window_without_a_label_yet_is_judged_as_such_and_not_failed(world: Wo
     assert world.execution().status == "Completed", world.execution().failure
     report = json.loads(world.text("s3://lake/reports/homes/hourly/2026/07/01/13/report.json"))
     assert report["notes"][0] == "0 of 300 predictions have a label so far."
-    assert not world.around.metrics or all("accuracy" != d.metric.name for d in world.around.metrics)
+    assert not world.around.metrics or all(d.metric.name != "accuracy" for d in world.around.metrics)
 
 
 def test_labels_that_come_days_later_restate_the_window_they_belong_to(world: World) -> None:
