@@ -1,6 +1,7 @@
 """Documents: kept by kind and key, sorted by code point, counted by revision."""
 
 from dataclasses import dataclass
+from sqlite3 import Connection
 
 import pytest
 from hypothesis import given, settings
@@ -60,6 +61,24 @@ def test_scan_sees_the_keys_of_its_prefix_in_order_of_code_points(any_store: Sto
         assert any_store.write(work) == expected[:limit]
 
     law()
+
+
+@pytest.mark.parametrize(("prefix", "after"), [("k4999", ""), ("k", "k4998"), ("k4", "k4998"), ("k4999", "k1")])
+def test_a_scan_reads_the_documents_it_returns_and_not_those_before_them(store: Store, prefix: str, after: str) -> None:
+    store.write(lambda tx: [tx.put(THING, f"k{n:04}", Thing("")) for n in range(5000)])
+    steps: list[int] = []
+
+    def count(tx: Transaction) -> list[tuple[str, Thing]]:
+        sqlite = tx.connection.connection.dbapi_connection
+        assert isinstance(sqlite, Connection)
+        sqlite.set_progress_handler(lambda: steps.append(100), 100)  # called at every hundredth step of SQLite's
+        try:
+            return tx.scan(THING, prefix, after)
+        finally:
+            sqlite.set_progress_handler(None, 100)
+
+    assert [key for key, _ in store.read(count)] == ["k4999"]
+    assert sum(steps) < 1000
 
 
 @pytest.mark.parametrize("key", ["a\0b", "\ud800"])

@@ -1,106 +1,124 @@
-"""What stands between the literal texts of a block's lines, and cells of CSV read as numbers where that is certain.
+"""What stands between the literal texts of a block's lines: cells of CSV, as numbers where that is certain, and texts.
 
-A block is never looked at line by line: polars cuts all lines at once, without copying their text, and numbers are
-proven to be of the class their dtype promises by counting bytes.
+A block is never looked at line by line: polars' CSV parser cuts all lines at every comma at once, quotes being like any
+other character. A field that is literal is a column of one permitted text, so the parser itself compares it; the cells
+of a payload are columns already. Bytes are counted to prove that no string needs escapes, and that numbers are of the
+class their dtype promises.
 """
 
 import math
 import re
-from collections.abc import Callable, Collection, Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from itertools import islice
+from typing import Literal
 
 import polars as pl
 
-from watchpost.data.cells import FRACTIONAL, typed_text
+from watchpost.data.cells import FRACTIONAL
 from watchpost.data.counting import count_byte, count_dots_between_digits, count_up_to
 from watchpost.data.names import positional_names
 
 _SAMPLE = 16  # rows that decide the columns' types before the whole block is tried
 _WHOLE = re.compile("[-+]?[0-9]+")
 _FRACTION = re.compile(FRACTIONAL)
+_HOLE = "\0"
 _POLARS_REFUSES = (
     pl.exceptions.ComputeError,
     pl.exceptions.InvalidOperationError,
     pl.exceptions.SchemaError,
     pl.exceptions.ShapeError,
 )
-_NO_SEPARATOR = "\x01"  # a control character, and lines are known to have none
-_REST, _END = pl.col("rest"), pl.col("end")
 
 
-def between(data: bytes, lines: int, literals: Sequence[str], wanted: Collection[int]) -> dict[int, pl.Series] | None:
-    """What every line has between the literals that start, part and end it: a column for each wanted gap.
+Read = Literal["cells", "text", "not"]
 
-    Args: data: `lines` lines of UTF-8, each ended by a newline. literals: of one line; what is between them are JSON
-    strings, whose opening quote ends each literal but the last, or else what begins the string on every line; each but
-    the first starts with a closing quote, or with what comes before it on every line.
-    Returns: JSON strings that need no escapes; None if any line differs in a literal, or a string has an escape.
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A JSON string that differs from line to line.
+
+    first: as the first line has it. read: as a row of CSV without quotes, as text, or not at all.
     """
+
+    first: str
+    read: Read
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """What stands between two commas. before, after: the same on every line. number, read: of what varies, if any."""
+
+    before: str
+    after: str = ""
+    number: int | None = None
+    read: Read | None = None
+
+    @property
+    def bare(self) -> bool:
+        """Whether nothing of it is literal."""
+        return not self.before and not self.after
+
+
+def cells_between(
+    data: bytes, lines: int, literals: Sequence[str], variables: Sequence[Variable]
+) -> dict[int, pl.DataFrame] | None:
+    """What every line has for each of the variables that are read, by their numbers; None for an unfit block.
+
+    Args: data: `lines` lines of UTF-8, each ended by a newline. literals: of one line, one more than variables, which
+    stand between them; JSON's quotes end each but the last, or else what begins the string on every line does; each but
+    the first starts with a closing quote, or with what comes before it on every line.
+    Returns: cells as typed columns, an empty one as null; a text as one column. None if any line differs in a literal
+    or in its number of commas, if a string has an escape, or a row of CSV is empty.
+    """
+    fields = _fields(literals, variables)
+    if fields is None or not _escape_free(data, lines, "".join(literals)):
+        return None
+    sample = [line.decode("utf-8").removesuffix("\n").split(",") for line in islice(BytesIO(data), _SAMPLE)]
+    if any(len(row) != len(fields) for row in sample):
+        return None
+    text: list[pl.DataType] = [pl.String()] * len(fields)
+    guess = [
+        _look([row[i][len(field.before) : len(row[i]) - len(field.after)] for row in sample])
+        if field.read == "cells"
+        else text[i]
+        for i, field in enumerate(fields)
+    ]
+    if guess != text:
+        columns = _columns(data, lines, fields, guess)
+        if columns is not None and _certain(data, lines, fields, columns):
+            return _gathered(fields, columns)
+    columns = _columns(data, lines, fields, text)
+    return None if columns is None else _gathered(fields, columns)
+
+
+def _fields(literals: Sequence[str], variables: Sequence[Variable]) -> list[_Field] | None:
+    """The fields of the first line; None if one is empty, or holds a comma that need not be on every line."""
+    if any("," in variable.first and variable.read != "cells" for variable in variables):
+        return None
+    holes = [",".join(_HOLE * (variable.first.count(",") + 1)) for variable in variables]
+    owners = iter([number for number, hole in enumerate(holes) for _ in hole.split(",")])
+    line = "".join(part for pair in zip(literals, [*holes, ""], strict=True) for part in pair)
+    fields: list[_Field] = []
+    for field in line.split(","):
+        before, *after = field.split(_HOLE)
+        if len(after) > 1 or not field:
+            return None
+        number = next(owners) if after else None
+        fields.append(_Field(before) if number is None else _Field(before, after[0], number, variables[number].read))
+    return fields
+
+
+def _escape_free(data: bytes, lines: int, literal: str) -> bool:
+    """Whether, all literals being where they should, nothing between them holds a quote, an escape or a control."""
+    if b"\\" in data and count_byte(data, b"\\") != lines * literal.count("\\"):
+        return False
     # Each line's newline is the only control character: JSON allows none inside a string, and none is needed outside.
-    if count_up_to(data, b"\x1f") != lines:
-        return None
-    escapes = sum(literal.count("\\") for literal in literals)
-    if b"\\" in data and count_byte(data, b"\\") != lines * escapes:
-        return None
-    rest = pl.read_csv(data, has_header=False, quote_char=None, separator=_NO_SEPARATOR, schema={"rest": pl.String()})
-    if rest.height != lines or rest["rest"].null_count():
-        return None
-    return _part(rest.rechunk(), literals, wanted, _cut_characters if data.isascii() else _cut_bytes)
-
-
-def _part(
-    rest: pl.DataFrame, literals: Sequence[str], wanted: Collection[int], cut: Callable[..., pl.Expr]
-) -> dict[int, pl.Series] | None:
-    """The lines, taken apart from the left to the right."""
-    found: dict[int, pl.Series] = {}
-    for number, (before, after) in enumerate(pairwise(literals)):
-        if not rest.select(_REST.str.starts_with(before).all()).item():
-            return None
-        opened = rest.select(cut(_REST, len(before.encode())))
-        closing = _REST.str.find('"', literal=True).cast(pl.Int64)
-        parted = opened.with_columns(end=closing - len(after[: after.index('"')].encode()))
-        if parted["end"].null_count() or (parted["end"] < 0).any():
-            return None
-        if number in wanted:
-            found[number] = parted.select(cut(_REST, 0, _END)).to_series()
-        if number < len(literals) - 2:
-            rest = parted.select(cut(_REST, _END))
-        elif not parted.select(_is_all_from_end(after)).item():
-            return None
-    return found
-
-
-def _cut_characters(text: pl.Expr, start: int | pl.Expr, length: pl.Expr | None = None) -> pl.Expr:
-    return text.str.slice(start, length)
-
-
-def _cut_bytes(text: pl.Expr, start: int | pl.Expr, length: pl.Expr | None = None) -> pl.Expr:
-    """The same where characters are longer than bytes, in which all offsets are."""
-    return text.cast(pl.Binary).bin.slice(start, length).cast(pl.String)
-
-
-def _is_all_from_end(literal: str) -> pl.Expr:
-    return (_REST.str.ends_with(literal) & (_END + len(literal.encode()) == _REST.str.len_bytes())).all()
-
-
-def typed_rows(rows: pl.Series) -> pl.DataFrame | None:
-    """Rows of CSV without quotes as typed columns, an empty cell as null; None for an empty row or different widths."""
-    if (rows == "").any():
-        return None
-    sample = [row.split(",") for row in rows.head(_SAMPLE)]
-    width = len(sample[0])
-    table = rows.str.join("\n").cast(pl.Binary).item() + b"\n"
-    # A row too long is refused by polars, so an exact number of commas leaves no room for a short one.
-    if count_byte(table, b",") != len(rows) * (width - 1):
-        return None
-    text: list[pl.DataType] = [pl.String()] * width
-    guess = [_look(cells) for cells in zip(*sample, strict=False)]
-    if len(guess) == width and guess != text:
-        frame = _read(rows, table, guess)
-        if frame is not None and _certain(table, frame):
-            return typed_text(frame)
-    frame = _read(rows, table, text)
-    return None if frame is None else typed_text(frame)
+    # Up to the quote there are but blanks and exclamation marks besides: if texts have neither, one count tells all.
+    if count_up_to(data, b'"') == lines * (1 + sum(character <= '"' for character in literal)):
+        return all(character > "\x1f" for character in literal)
+    return count_up_to(data, b"\x1f") == lines and count_byte(data, b'"') == lines * literal.count('"')
 
 
 def _look(cells: Sequence[str]) -> pl.DataType:
@@ -111,40 +129,96 @@ def _look(cells: Sequence[str]) -> pl.DataType:
     return pl.Float64() if present and all(map(_FRACTION.fullmatch, present)) else pl.String()
 
 
-def _read(rows: pl.Series, table: bytes, dtypes: Sequence[pl.DataType]) -> pl.DataFrame | None:
-    schema = dict(zip(positional_names(len(dtypes)), dtypes, strict=True))
+def _columns(
+    data: bytes, lines: int, fields: Sequence[_Field], dtypes: Sequence[pl.DataType]
+) -> list[pl.Series] | None:
+    """A column for each field, its literals taken off where it is read; None if a line or a cell is none of these."""
+    schema: dict[str, pl.DataType] = {
+        name: dtype if field.bare else pl.Enum([field.before]) if field.read is None else pl.String()
+        for name, field, dtype in zip(positional_names(len(fields)), fields, dtypes, strict=True)
+    }
     try:
-        if len(dtypes) == 1:
-            return rows.rename("_c0").cast(dtypes[0]).to_frame()
-        frame = pl.read_csv(table, has_header=False, quote_char=None, schema=schema)
+        # A row too long is refused by polars; one too short has nothing in its last field.
+        frame = pl.read_csv(data, has_header=False, quote_char=None, schema=schema)
+        if frame.height != lines or not all(map(_is_literal, frame, fields)):
+            return None
+        return [
+            _cut(column, field).cast(dtype) if field.read == "cells" and not field.bare else _cut(column, field)
+            for column, field, dtype in zip(frame, fields, dtypes, strict=True)
+        ]
     except _POLARS_REFUSES:
         return None
-    return frame if frame.height == len(rows) else None
 
 
-def _certain(table: bytes, frame: pl.DataFrame) -> bool:
+def _is_literal(column: pl.Series, field: _Field) -> bool:
+    """Whether all lines have the field's literals; polars compared those of a field that is nothing else."""
+    if field.bare or column.null_count():
+        return field.bare
+    if field.read is None:
+        return True
+    least = len(field.before.encode()) + len(field.after.encode())
+    return (
+        bool(column.str.starts_with(field.before).all())
+        and bool(column.str.ends_with(field.after).all())
+        and bool((column.str.len_bytes() >= least).all())
+    )
+
+
+def _cut(column: pl.Series, field: _Field) -> pl.Series:
+    """What is between the literals of a field that is read; an empty cell as null."""
+    if field.bare or field.read in (None, "not"):
+        return column
+    opened = column.str.strip_prefix(field.before) if field.before else column
+    closed = opened.str.strip_suffix(field.after) if field.after else opened
+    empty = closed == ""
+    return closed.set(empty, None) if field.read == "cells" and empty.any() else closed
+
+
+def _certain(data: bytes, lines: int, fields: Sequence[_Field], columns: Sequence[pl.Series]) -> bool:
     """Whether all cells read as numbers have the class of their dtype.
 
     Integers: polars takes what the contract calls Integral, and blanks before it. Floats: it also takes whole numbers,
     `.5`, `5.` and `inf`, none of which has a dot between digits, and nothing that has two: when there are as many such
     dots as cells, and all are finite, then every cell is Fractional.
     """
-    texts = [column for column in frame if column.dtype == pl.String]
-    if b" " in table and count_byte(table, b" ") != _count_in(texts, " "):
+    texts = [column for column in columns if column.dtype == pl.String]
+    # What is not read still has its literals.
+    literal = "\n".join(f"{field.before}\n{field.after}" for field in fields if field.read != "not")
+    if b" " in data and count_byte(data, b" ") != lines * literal.count(" ") + _count_in(texts, " "):
         return False
-    floats = [column for column in frame if column.dtype == pl.Float64]
+    floats = [column for column in columns if column.dtype == pl.Float64]
     cells = sum(len(column) - column.null_count() for column in floats)
-    if cells and count_dots_between_digits(table) != cells + dots_between_digits(texts):
-        return False
+    if cells:
+        others = lines * count_dots_between_digits(literal.encode()) + dots_between_digits(texts)
+        if count_dots_between_digits(data) != cells + others:
+            return False
     # A sum is as finite as its parts, or else they are looked at one by one, which takes ten times as long.
     return all(math.isfinite(column.sum()) or column.is_finite().all() for column in floats)
 
 
-def _count_in(texts: Sequence[pl.Series], character: str) -> int:
-    return sum(int(text.str.count_matches(character, literal=True).sum()) for text in texts)
+def _count_in(texts: Iterable[pl.Series], character: str) -> int:
+    return sum(text.count(character.encode()) for text in map(_joined, texts))
 
 
-def dots_between_digits(texts: Sequence[pl.Series]) -> int:
+def dots_between_digits(texts: Iterable[pl.Series]) -> int:
     """How many dots between digits the cells have, of columns that mostly have no dot at all."""
-    dotted = [text for text in texts if text.str.contains(".", literal=True).any()]
-    return sum(count_dots_between_digits(text.drop_nulls().str.join("\n").cast(pl.Binary).item()) for text in dotted)
+    return sum(count_dots_between_digits(text) for text in map(_joined, texts) if b"." in text)
+
+
+def _joined(text: pl.Series) -> bytes:
+    return text.str.join("\n").cast(pl.Binary).item() or b""
+
+
+def _gathered(fields: Sequence[_Field], columns: Sequence[pl.Series]) -> dict[int, pl.DataFrame] | None:
+    """The columns of each variable that is read; None if some row of CSV is empty."""
+    found: dict[int, list[pl.Series]] = {}
+    for field, column in zip(fields, columns, strict=True):
+        if field.number is not None and field.read != "not":
+            found.setdefault(field.number, []).append(column)
+    frames: dict[int, pl.DataFrame] = {}
+    for number, own in found.items():
+        if len(own) == 1 and own[0].null_count():
+            return None
+        frame = pl.DataFrame([c.alias(name) for c, name in zip(own, positional_names(len(own)), strict=True)])
+        frames[number] = frame
+    return frames

@@ -27,6 +27,7 @@ Flags = NDArray[np.bool_]
 
 _PIECE = 1 << 14  # rows whose temporaries stay in the processor's cache
 _LEAST = float(np.finfo(np.float64).eps)  # a probability of exactly 0 or 1 that is wrong costs this much, not infinity
+_FACTORS = 16  # as many numbers of at least _LEAST have a product above 1e-251
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,14 +179,27 @@ def _sums(labels: Flags, predictions: Flags, probabilities: Floats | None, weigh
     positive = labels.astype(np.float64)
     gaps = probabilities - positive
     # The probability given to what came true, without rounding: p for a positive, 1 - p for a negative.
-    given = np.abs(probabilities - (1.0 - positive))
-    losses = np.log(np.clip(given, _LEAST, 1.0 - _LEAST, out=given), out=given)
+    given = np.subtract(1.0, positive, out=positive)
+    np.abs(np.subtract(probabilities, given, out=given), out=given)
+    if len(given) and (given.min() < _LEAST or given.max() > 1.0 - _LEAST):
+        np.clip(given, _LEAST, 1.0 - _LEAST, out=given)
     # No dot products: beside other threads, those of a threaded BLAS waited fifty times as long as they worked.
+    np.multiply(gaps, gaps, out=gaps)
     if weights is None:
-        log_loss, brier = -float(losses.sum()), float((gaps * gaps).sum())
+        log_loss, brier = -_sum_of_logs(given), float(gaps.sum())
     else:
-        log_loss, brier = -float((losses * weights).sum()), float((gaps * gaps * weights).sum())
+        log_loss, brier = -float((np.log(given) * weights).sum()), float((gaps * weights).sum())
     return _Sums(counts[0], counts[1], counts[2], counts[3], log_loss, brier)
+
+
+def _sum_of_logs(given: Floats) -> float:
+    """The sum of the logarithms of numbers in [_LEAST, 1], shape (n,).
+
+    As logarithms of products, which take a tenth of the time and round no worse: even 16 times _LEAST is no underflow.
+    """
+    whole = len(given) - len(given) % _FACTORS
+    products = np.multiply.reduce(given[:whole].reshape(_FACTORS, -1), axis=0)
+    return float(np.log(products).sum() + np.log(given[whole:]).sum())
 
 
 def _of_counts(sums: _Sums, weight: float) -> dict[str, float | None]:

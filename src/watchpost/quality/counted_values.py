@@ -6,20 +6,24 @@ values are small (about 5e-5 of the value). Both the level and the cells follow 
 merge in any order.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from watchpost.quality.dense_cells import DenseCells, KeyedRows
+
 Floats = NDArray[np.float64]
 Keys = NDArray[np.int64]
 _Number = TypeVar("_Number", bound=np.generic)
+_Rows: TypeAlias = tuple[Floats, NDArray[np.integer | np.bool_] | None, Floats | None]
 
 MOST_VALUES = 1 << 20
 MOST_CELLS = 1 << 18  # areas under curves are then off by about 1e-8, far less than chance moves them
 _PENDING = 1 << 21  # values gathered before they are counted: 16 MiB
-_DENSE = 1 << 20  # cells that are counted by place instead of by sorting, where the values lie close enough together
+_DENSE = 4  # times as many cells are counted by place, instead of by sorting, where values lie close enough together
 _PIECE = 1 << 15  # values whose temporaries stay in the processor's cache
 _SIGN = np.int64(0x7FFF_FFFF_FFFF_FFFF)
 
@@ -46,7 +50,8 @@ class CountedValues:
         self._kinds, self._cap, self._cells, self._level = kinds, cap, min(cap, MOST_CELLS), 0
         self._keys: Keys = np.empty(0, np.int64)  # ordered patterns shifted right by the level; ascending, distinct
         self._weights: Floats = np.empty((kinds, 0))
-        self._pending: list[tuple[Floats, NDArray[np.integer | np.bool_] | None, Floats | None]] = []
+        self._dense: DenseCells | None = None  # cells apart from the known ones, once there is a level
+        self._pending: list[_Rows] = []
         self._waiting = 0
         self._most_waiting = min(_PENDING, 2 * cap)  # many small tables together hold no more than a large one
 
@@ -71,8 +76,9 @@ class CountedValues:
 
     def merge(self, other: "CountedValues") -> "CountedValues":
         """A new table of both sides' values, equal to one that counted them all; the smaller cap holds."""
-        self._settle()
-        other._settle()
+        for side in (self, other):
+            side._settle()
+            side._spread()
         merged = CountedValues(self._kinds, min(self._cap, other._cap))
         merged._level = max(self._level, other._level)
         merged._absorb([(side._keys >> (merged._level - side._level), side._weights) for side in (self, other)])
@@ -81,32 +87,39 @@ class CountedValues:
     def table(self) -> ValueTable:
         """The table so far."""
         self._settle()
+        self._spread()
         keys = self._keys << self._level
         if self._level:
             keys = keys + (1 << (self._level - 1))
         return ValueTable(_unordered(keys), self._weights, exact=self._level == 0)
 
     def _settle(self) -> None:
+        """Count what waits."""
         if not self._pending:
             return
         pending, self._pending, self._waiting = self._pending, [], 0
         if not self._level and len(self._keys) + sum(len(values) for values, *_ in pending) > self._cap:
             self._coarsen(_joined([_ordered(values) for values, *_ in pending]))
-        weighted = any(weights is not None for *_, weights in pending)
-        keys = _joined([_ordered(values, self._level) for values, *_ in pending])
-        kinds = _joined([np.zeros(len(v), np.uint8) if k is None else k for v, k, _ in pending])
-        weights = _joined([np.ones(len(v)) if w is None else w for v, _, w in pending]) if weighted else None
         if self._level:
-            keys, kinds, weights = self._count_densely(keys, kinds, weights)
-        parts = [(self._keys, self._weights)]
+            rest = self._count_densely(pending)
+            if not len(rest.keys):
+                return
+        else:
+            rest = _in_a_row([KeyedRows(_ordered(values), kinds, weights) for values, kinds, weights in pending])
+        keys, kinds, weights = rest
+        parts = []
         for kind in range(self._kinds):
-            chosen = kinds == kind
-            own = keys[chosen] if self._kinds > 1 else keys
-            distinct, totals = _runs(own, None if weights is None else weights[chosen])
+            own, held = keys, weights
+            if self._kinds > 1 and kinds is not None:
+                chosen = kinds == kind
+                own, held = keys[chosen], None if weights is None else weights[chosen]
+            elif kind:
+                break
+            distinct, totals = _runs(own, held)
             spread = np.zeros((self._kinds, len(distinct)))
             spread[kind] = totals
             parts.append((distinct, spread))
-        self._absorb(parts)
+        self._spread(parts)
 
     def _coarsen(self, keys: Keys) -> None:
         """Raise the level as far as the known keys and these need it.
@@ -120,39 +133,42 @@ class CountedValues:
         self._level += drop
         self._keys, self._weights = _gathered(self._keys >> drop, self._weights)
 
-    def _count_densely(
-        self, keys: Keys, kinds: NDArray[np.integer | np.bool_], weights: Floats | None
-    ) -> tuple[Keys, NDArray[np.integer | np.bool_], Floats | None]:
-        """Count what lies within `_DENSE` cells below the highest known one by place, and return the rest.
+    def _count_densely(self, pending: list[_Rows]) -> KeyedRows:
+        """Count what lies in a range of cells (`_range`) by place, and return the rest by key.
 
-        Once values are cut to cells, most lie close together; counting by place takes a fifth of sorting them.
+        Once values are cut to cells, most lie close together; counting by place takes a tenth of sorting them.
         """
-        top = int(self._keys[-1]) if len(self._keys) else int(keys.max())
-        low = max(int(self._keys[0]) if len(self._keys) else int(keys.min()), top - _DENSE + 1)
-        width = top - low + 1
-        inside = np.empty(len(keys), np.bool_)
-        places = np.empty(len(keys), np.int64)
-        for start in range(0, len(keys), _PIECE):
-            piece = slice(start, start + _PIECE)
-            np.subtract(keys[piece], low, out=places[piece])
-            # As an unsigned number, what lies below the lowest cell is above all others.
-            np.less(places[piece].view(np.uint64), np.uint64(width), out=inside[piece])
-            if self._kinds > 1:
-                places[piece] *= self._kinds
-                places[piece] += kinds[piece]
-        everything = bool(inside.all())
-        places = places if everything else places[inside]
-        held = weights if weights is None or everything else weights[inside]
-        counted = np.bincount(places, weights=held, minlength=width * self._kinds)
-        dense = counted.reshape(width, self._kinds).T.astype(np.float64)
-        first = int(self._keys.searchsorted(low))
-        dense[:, self._keys[first:] - low] += self._weights[:, first:]
-        filled = np.flatnonzero((dense != 0).any(axis=0))
-        self._keys = np.concatenate((self._keys[:first], filled + low))
-        self._weights = np.concatenate((self._weights[:, :first], dense[:, filled]), axis=1)
-        if everything:
-            return keys[:0], kinds[:0], None if weights is None else weights[:0]
-        return keys[~inside], kinds[~inside], None if weights is None else weights[~inside]
+        if self._dense is None:
+            low, high = self._range([values for values, *_ in pending])
+            self._dense = DenseCells(low, high - low + 1, self._kinds)
+        pieces = (
+            KeyedRows(
+                _ordered(values[start : start + _PIECE], self._level),
+                None if kinds is None else kinds[start : start + _PIECE],
+                None if weights is None else weights[start : start + _PIECE],
+            )
+            for values, kinds, weights in pending
+            for start in range(0, len(values), _PIECE)
+        )
+        weighted = any(weights is not None for *_, weights in pending)
+        return _in_a_row(self._dense.count(pieces, sum(len(values) for values, *_ in pending), weighted=weighted))
+
+    def _range(self, values: list[Floats]) -> tuple[int, int]:
+        """The lowest and the highest cell to count by place: the known ones and room for some that are yet to come."""
+        ends = _ordered(np.array([end for own in values for end in (own.min(), own.max())]), self._level)
+        known = np.concatenate((self._keys[:1], self._keys[-1:], ends))
+        low, high, most = int(known.min()), int(known.max()), _DENSE * self._cells
+        margin = min((high - low) // 4, most // 16)
+        return max(low - margin, high + margin - most + 1), high + margin
+
+    def _spread(self, more: Sequence[tuple[Keys, Floats]] = ()) -> None:
+        """Put the cells counted by place, and more of this level, among the known ones."""
+        parts = [(self._keys, self._weights), *more]
+        if self._dense is not None:
+            parts.append(self._dense.cells())
+            self._dense = None
+        if len(parts) > 1:
+            self._absorb(parts)
 
     def _absorb(self, parts: list[tuple[Keys, Floats]]) -> None:
         parts = [part for part in parts if len(part[0])]
@@ -172,12 +188,30 @@ def _ordered(values: Floats, level: int = 0) -> Keys:
     """64-bit integers in the order of the values, shifted right by the level; both zeros are one."""
     keys = np.empty(len(values), np.int64)
     for start in range(0, len(values), _PIECE):
-        bits = (values[start : start + _PIECE] + 0.0).view(np.int64)
-        flipped = bits >> 63
-        flipped &= _SIGN
-        flipped ^= bits
-        np.right_shift(flipped, level, out=keys[start : start + _PIECE])
+        bits = np.ascontiguousarray(values[start : start + _PIECE]).view(np.int64)
+        if int(bits.min()) < 0:
+            bits = (values[start : start + _PIECE] + 0.0).view(np.int64)
+            flipped = bits >> 63
+            flipped &= _SIGN
+            flipped ^= bits
+            bits = flipped
+        np.right_shift(bits, level, out=keys[start : start + _PIECE])
     return keys
+
+
+def _in_a_row(pieces: list[KeyedRows]) -> KeyedRows:
+    """All the rows as one piece."""
+    if len(pieces) == 1:
+        return pieces[0]
+    if not pieces:
+        return KeyedRows(np.empty(0, np.int64))
+    kinds = [np.zeros(len(p.keys), np.uint8) if p.kinds is None else p.kinds for p in pieces]
+    weights = [np.ones(len(p.keys)) if p.weights is None else p.weights for p in pieces]
+    return KeyedRows(
+        np.concatenate([p.keys for p in pieces]),
+        None if all(p.kinds is None for p in pieces) else np.concatenate(kinds),
+        None if all(p.weights is None for p in pieces) else np.concatenate(weights),
+    )
 
 
 def _joined(pieces: list[NDArray[_Number]]) -> NDArray[_Number]:
