@@ -22,7 +22,8 @@ unexport PYTHONDONTWRITEBYTECODE
 
 DATA ?=
 OUT ?= demo
-JOBS ?= 2
+# One more than the processors of a small machine: a good part of the acceptance tests waits for clocks, not for them.
+JOBS ?= 3
 ARGS ?=
 
 .PHONY: help demo test check format bench pins wheel clean

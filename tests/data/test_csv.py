@@ -201,3 +201,11 @@ def test_numbers_are_read_as_numbers_where_that_is_certain():
     head = written([["a", "b", "c"], *MANY])
     frames = list(CsvFiles([source(head + b"1,2.5,0.1\n" * 100)], block_bytes=len(head)).batches(Quarantine()))
     assert frames[-1].dtypes == [pl.Int64, pl.Float64, pl.Float64]
+
+
+@pytest.mark.parametrize("text", ["v1.5", "a long text with version 1.5 in it"])
+def test_a_dot_in_a_text_does_not_stand_for_the_dot_a_number_lacks(text):
+    head = written([["a", "b"], *([f"{i}.25", "words without any"] for i in range(1_500))])
+    content = head + written([["0.5", "x"]] * 100 + [["5", text]])
+    frames = list(CsvFiles([source(content)], block_bytes=len(head)).batches(Quarantine()))
+    assert frames[-1]["a"].to_list()[-1] == "5"

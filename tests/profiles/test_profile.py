@@ -258,3 +258,11 @@ def test_large_batches_that_repeat_themselves_are_counted_like_small_ones(seed, 
     if large.categories is not None:
         counts = whole.value_counts(name="rows")
         assert large.categories == dict(zip(counts["x"], counts["rows"], strict=True))
+
+
+@given(st.lists(st.sampled_from(["7", "007", "+7", "- 7", "1.5", "1.50", "-2e3", "0", "-0"]), min_size=1, max_size=60))
+def test_few_texts_that_are_numbers_count_like_the_numbers_and_by_their_text(texts):
+    text = profiled(pl.DataFrame({"x": texts})).statistics().features[0]
+    typed = profiled(pl.DataFrame({"x": [float(t.replace(" ", "")) for t in texts]})).statistics().features[0]
+    assert text.numeric == typed.numeric
+    assert text.distinct == len(set(texts))

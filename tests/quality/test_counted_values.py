@@ -1,5 +1,6 @@
 """Tables of distinct values: exact while few, cells of bounded number when many, the same in any order."""
 
+import math
 from functools import reduce
 
 import numpy as np
@@ -92,3 +93,45 @@ def test_area_from_cells_is_close_to_the_exact_one(seed):
 
 def test_both_zeros_are_one_value():
     assert counted([0.0, -0.0]).table().values.tolist() == [0.0]
+
+
+@settings(max_examples=15)
+@given(st.integers(0, 2**32), st.lists(st.booleans(), min_size=4, max_size=4))
+def test_values_outside_the_cells_counted_by_place_are_counted_as_well(seed, weighted):
+    rng = np.random.default_rng(seed)
+    pieces = [
+        (rng.normal(0, scale, 9_000), rng.random(9_000) < 0.3, rng.integers(1, 4, 9_000).astype(float))
+        for scale in 10.0 ** rng.permutation([-9, 0, 3, 80])
+    ]
+    growing = CountedValues(2, CAP)
+    for (values, kinds, weights), with_weights in zip(pieces, weighted, strict=True):
+        growing.add(values, kinds, weights if with_weights else None)
+    whole = CountedValues(2, 1 << 20)
+    for (values, kinds, weights), with_weights in zip(pieces, weighted, strict=True):
+        whole.add(values, kinds, weights if with_weights else None)
+    grown, exact = growing.table(), whole.table()
+    assert exact.exact
+    assert len(grown.values) <= CAP
+    assert np.array_equal(grown.weights.sum(axis=1), exact.weights.sum(axis=1))
+    # A cell's weight is that of the exact values nearest to it in order: both cumulate alike at every cell's end.
+    ends = exact.weights.cumsum(axis=1)
+    assert all(np.isin(own, [0.0, *known]).all() for own, known in zip(grown.weights.cumsum(axis=1), ends, strict=True))
+
+
+def test_many_rows_of_few_values_stay_exact():
+    values = np.random.default_rng(1).choice(np.linspace(-1, 1, 300), 50_000)
+    table = counted(values)
+    assert table.table().exact
+    assert table.table().weights[0].tolist() == [float(np.sum(values == v)) for v in np.linspace(-1, 1, 300)]
+
+
+@settings(max_examples=30)
+@given(st.lists(st.sampled_from([0.0, 1e-300, 1e-17, 1e-9, 0.3, 0.5, 1 - 1e-9, 1.0]), min_size=1, max_size=100))
+def test_log_loss_is_the_mean_of_the_logarithms(scores):
+    labels = np.arange(len(scores)) % 2 == 0
+    quality = BinaryQuality()
+    quality.update(labels, scores=np.array(scores))
+    least = np.finfo(float).eps
+    given_to = [p if label else 1 - p for p, label in zip(scores, labels, strict=True)]
+    expected = -math.fsum(math.log(min(max(p, least), 1 - least)) for p in given_to) / len(scores)
+    assert quality.figures().value("log_loss") == pytest.approx(expected, rel=1e-14)

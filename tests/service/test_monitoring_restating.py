@@ -17,6 +17,7 @@ from watchpost.service.metrics.metrics import Metrics
 from watchpost.service.monitoring.documents import Members, MonitoringType
 from watchpost.service.monitoring.processing_execution import Finished, Task
 from watchpost.service.monitoring.processing_runs import Asked
+from watchpost.stores.objects.folder import FolderObjects
 from watchpost.stores.objects.objects import Objects
 from watchpost.stores.open import open_store
 from watchpost.stores.store import Store
@@ -378,6 +379,61 @@ def test_a_revision_that_fails_leaves_what_stood(world: World, runs: Counts) -> 
     settle(world)
     execution = next(each for each in world.monitoring.executions.all("hourly") if each.start == NOON)
     assert (execution.revision, execution.job[-3:]) == (3, "-r3")
+
+
+def test_labels_that_only_a_failed_run_has_read_are_still_late(world: World, runs: Counts) -> None:
+    traffic(world, [0])
+    scheduled(world)
+    settle(world, 3600)
+    labelled(world, NOON + HOUR, ["e0-10"])
+    settle(world, 600)
+    assert len(world.monitoring.late_labels.waiting()) == 1
+    runs.fail = True
+    world.monitoring.run_now("hourly", NOON + HOUR, "me")
+    settle(world)
+    runs.fail = False
+    settle(world, SETTLED)
+    assert (revisions(world)[0], values(world)[0]) == (3, [1.0])
+
+
+def test_what_is_remembered_of_captures_may_be_cut_off_or_gone(world: World) -> None:
+    traffic(world, [0])
+    scheduled(world)
+    settle(world, 3600)
+    labelled(world, NOON + HOUR, ["e0-10"])
+    settle(world, SETTLED)
+    remembered = list(world.home.rglob("*.npy"))
+    assert remembered
+    for path in remembered:
+        path.write_bytes(path.read_bytes()[:50])
+    labelled(world, NOON + HOUR, ["e0-40"], "b")
+    settle(world, SETTLED)
+    assert (revisions(world)[0], values(world)[0]) == (3, [2.0])
+
+
+def test_label_files_that_every_run_has_read_are_not_read_for_their_ids(
+    store: Store, clock: ManualClock, tmp_path: Path, runs: Counts
+) -> None:
+    read = list[str]()
+
+    class Noting(FolderObjects):
+        def local_path(self, uri: str) -> Path | None:
+            read.append(uri)
+            return super().local_path(uri)
+
+    world = World(store, clock, tmp_path, execute=runs, objects=Noting(tmp_path / "objects"))
+    runs.objects = world.objects
+    traffic(world, [0])
+    labelled(world, NOON, ["e0-10"], "early")
+    stamp(world, "s3://lake/labels/2026/07/01/12/early.jsonl", NOON - HOUR)
+    read.clear()
+    scheduled(world)
+    settle(world, 3600)
+    assert world.monitoring.late_labels.waiting() == {}
+    labelled(world, NOON + HOUR, ["e0-40"], "late")
+    settle(world, SETTLED)
+    assert revisions(world)[0] == 2
+    assert {uri.rpartition("/")[2] for uri in read if "/labels/" in uri} == {"late.jsonl"}
 
 
 def test_a_window_whose_captures_are_gone_keeps_its_report(world: World) -> None:

@@ -18,7 +18,7 @@ from watchpost.stores.open import open_store
 from watchpost.stores.store import Store
 from watchpost.windows import Window
 
-from .monitored import HOUR, FullLake, World, definition, timetable
+from .monitored import HOUR, FullLake, World, clarify_job, definition, timetable
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 AT_ONCE: Members = {"Environment": {"watchpost_data_ready_after": "PT0S"}}
@@ -136,6 +136,55 @@ def test_a_window_that_is_none_or_not_over_is_refused(world: World, window: Wind
     started(world)
     with pytest.raises(Refused, match="ends before it is run"):
         world.monitoring.run_window("hourly", window, "me")
+
+
+def test_a_window_that_waits_to_be_run_is_under_way_and_no_other_window(world: World) -> None:
+    started(world)
+    world.monitoring.tick(world.clock.advance(3600))
+    with pytest.raises(Refused, match="under way"):
+        world.monitoring.run_window("hourly", Window(NOON, NOON + HOUR), "me")
+    world.settle()
+    assert windows(world) == [(NOON - HOUR, NOON, 1), (NOON, NOON + HOUR, 1)]
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_server_that_was_taken_for_dead_settles_nothing_a_second_time(
+    store: Store, clock: ManualClock, tmp_path: Path, runs: Runs, again: bool
+) -> None:
+    other = World(store, clock, tmp_path, execute=runs, objects=lake())
+
+    def held_up(task: Task, asked: Asked) -> Finished:
+        # Meanwhile another server does what this one has claimed, as it would ten minutes later.
+        now = clock.advance(600)
+        assert other.worker.recover(now) == 1
+        other.worker.step(now)
+        if again:
+            other.monitoring.run_window("hourly", None, "me")
+        return Finished("Failed", "too late", "too late")
+
+    started(World(store, clock, tmp_path, execute=held_up, objects=lake()))
+    status = "Pending" if again else "Completed"
+    assert (other.execution().status, other.execution().revision) == (status, 1 + again)
+    assert [alert.status for alert in other.monitoring.alerts.of("hourly")] == ["OK"]
+    assert len(other.journal("monitoring-execution.end")) == 1
+    other.settle()
+    assert (other.execution().status, len(runs.tasks)) == ("Completed", 1 + again)
+
+
+def test_figures_of_a_job_of_its_own_are_published_once_by_whichever_server(
+    store: Store, clock: ManualClock, tmp_path: Path, runs: Runs
+) -> None:
+    other = World(store, clock, tmp_path, execute=runs, objects=lake())
+
+    def held_up(task: Task, asked: Asked) -> Finished:
+        now = clock.advance(600)
+        other.worker.recover(now)
+        other.worker.step(now)
+        return Finished("Completed", "Completed: fine", metrics=(Datum(Metric.of("m", "drift_score"), 1.0, (1.0,)),))
+
+    slow = World(store, clock, tmp_path, execute=held_up, objects=lake())
+    slow.job("baseline", **clarify_job("s3://lake/data.csv", "s3://lake/analysis_config.json", "s3://lake/out"))
+    assert (len(other.around.metrics), len(slow.around.metrics)) == (1, 0)
 
 
 def test_a_schedule_that_is_not_there_is_refused(world: World) -> None:

@@ -53,6 +53,14 @@ def test_another_key_does_not_open_it_and_the_message_says_which_would(tmp_path:
         other.open(sealed, "p")
 
 
+@pytest.mark.parametrize("body", ["", "x", "====", "a" * 40, "é"])
+def test_what_is_no_sealed_text_is_told(tmp_path: Path, body: str) -> None:
+    key = SecretKey(tmp_path)
+    name = key.seal("s", "p").split(".")[1]
+    with pytest.raises(Misconfigured, match="what this server sealed"):
+        key.open(f"v1.{name}.{body}", "p")
+
+
 @pytest.mark.parametrize("content", ["", "no key\n", "abcd\n"])
 def test_a_key_file_that_is_none_is_told(tmp_path: Path, content: str) -> None:
     (tmp_path / "secret-key").write_text(content)

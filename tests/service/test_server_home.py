@@ -4,14 +4,17 @@ import os
 import stat
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import structlog
 
-from watchpost.errors import AlreadyRunning, Misconfigured
+from watchpost.errors import AlreadyRunning, Misconfigured, Refused, StoreUnavailable
 from watchpost.service.configuration import configured
-from watchpost.service.credentials import Credentials
+from watchpost.service.credentials import Credentials, KeyChange
 from watchpost.service.home import Lock, prepared, running, server_name, write_private
+from watchpost.service.sign_in import end_all_sessions, new_link
 
 
 def mode(path: Path) -> int:
@@ -86,6 +89,61 @@ def test_a_credentials_file_that_makes_no_sense_is_told(tmp_path: Path, text: st
     (tmp_path / "credentials").write_text(text)
     with pytest.raises(Misconfigured, match="aws_secret_access_key"):
         Credentials(tmp_path)
+
+
+@pytest.mark.parametrize("member", ["aws_access_key_id", "aws_secret_access_key"])
+def test_a_pair_with_nothing_in_it_is_no_pair(tmp_path: Path, member: str) -> None:
+    section = {"aws_access_key_id": "WPX", "aws_secret_access_key": "s", member: ""}
+    lines = "".join(f"{name} = {value}\n" for name, value in section.items())
+    (tmp_path / "credentials").write_text(f"[blank]\n{lines}")
+    with pytest.raises(Misconfigured, match=r"in \[blank\]"):
+        Credentials(tmp_path)
+
+
+def test_while_the_credentials_file_makes_no_sense_nobody_is_let_in_and_the_log_says_why_once(tmp_path: Path) -> None:
+    credentials = Credentials(tmp_path)
+    pair, text = credentials.pair(), (tmp_path / "credentials").read_text()
+    write_private(tmp_path / "credentials", f"{text}s3cret-in-the-wrong-place\n")
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(3):
+            with pytest.raises(Refused, match="its log tells why") as refused:
+                credentials.secret(pair.access_key)
+            assert refused.value.fault == "ServiceUnavailable"
+    assert len(lines) == 1
+    assert "line 4" in lines[0]["why"]
+    assert "s3cret" not in str(lines)
+    write_private(tmp_path / "credentials", text)
+    assert credentials.secret(pair.access_key) == pair.secret
+
+
+def test_a_change_of_the_pairs_is_told_once_and_again_if_nobody_could_hear(tmp_path: Path) -> None:
+    told: list[KeyChange] = []
+    deaf = [True]
+
+    def tell(change: KeyChange) -> None:
+        if deaf:
+            deaf.clear()
+            raise StoreUnavailable("The database", "the disk is full", "Make room.")
+        told.append(change)
+
+    credentials = Credentials(tmp_path, tell)
+    added = Credentials(tmp_path).add("grafana")
+    with pytest.raises(StoreUnavailable):
+        credentials.secret(added.access_key)
+    for _ in range(2):
+        assert credentials.secret(added.access_key) == added.secret
+    assert told == [KeyChange({"grafana": added.access_key}, {})]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives files away")
+def test_what_root_writes_belongs_to_whom_the_home_folder_belongs(tmp_path: Path) -> None:
+    os.chown(tmp_path, 4321, 4321)
+    Credentials(tmp_path).add("ci")
+    new_link("http://127.0.0.1:1", tmp_path, datetime(2026, 7, 1, tzinfo=UTC))
+    end_all_sessions(tmp_path)
+    assert {(path.name, path.stat().st_uid, path.stat().st_gid) for path in tmp_path.rglob("*")} == {
+        (name, 4321, 4321) for name in ("credentials", "sign-in", "session-secret")
+    }
 
 
 def test_a_credentials_file_is_one_the_aws_tools_read(tmp_path: Path) -> None:

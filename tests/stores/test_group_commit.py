@@ -7,7 +7,7 @@ from sqlite3 import connect
 from threading import Event
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from watchpost.documents import Kind
@@ -165,8 +165,36 @@ def test_a_database_that_another_process_keeps_locked_fails_the_waiting_works_an
     with ThreadPoolExecutor(20) as pool:
         outcomes = [write.exception() for write in [pool.submit(store.write, put(str(n))) for n in range(20)]]
     assert {type(one) for one in outcomes} == {StoreUnavailable}
+    assert "is locked: another program holds it" in str(outcomes[0])
     other.execute("ROLLBACK")
     other.close()
     store.write(put("after"))
     assert words(store) == ["after"]
+    store.close()
+
+
+def test_whoever_waits_behind_a_locked_database_is_told_at_once_and_does_not_wait_in_turn(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "db")
+    store.write(lambda tx: tx.connection.exec_driver_sql("PRAGMA busy_timeout = 1").close())
+    other = connect(tmp_path / "db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    began, go, tried = Event(), Event(), list[object]()
+
+    def hold(connection: object, *_: object) -> None:
+        tried.append(connection)
+        began.set()
+        assert go.wait(20)
+
+    event.listen(store._engines.writing, "checkout", hold)  # type: ignore[attr-defined]
+    with ThreadPoolExecutor(20) as pool:
+        first = pool.submit(store.write, put("first"))
+        assert began.wait(20)
+        rest = [pool.submit(store.write, put(str(n))) for n in range(19)]
+        while store._writer._jobs.qsize() < len(rest):  # type: ignore[attr-defined]
+            pass
+        go.set()
+        outcomes = [write.exception() for write in [first, *rest]]
+    assert {type(one) for one in outcomes} == {StoreUnavailable}
+    assert len(tried) == 1
+    other.close()
     store.close()

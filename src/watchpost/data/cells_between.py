@@ -72,31 +72,26 @@ def cells_between(
     Returns: cells as typed columns, an empty one as null; a text as one column. None if any line differs in a literal
     or in its number of commas, if a string has an escape, or a row of CSV is empty.
     """
-    fields = _fields(literals, variables)
-    if fields is None or not _escape_free(data, lines, "".join(literals)):
+    fields, literal = _fields(literals, variables), "".join(literals)
+    # Up to the quote there are but controls, blanks and exclamation marks besides: if no variable has any of these, as
+    # is common, then one count tells of all.
+    plain = count_up_to(data, b'"') == lines * (1 + sum(character <= '"' for character in literal))
+    if fields is None or not _escape_free(data, lines, literal, plain):
         return None
     sample = [line.decode("utf-8").removesuffix("\n").split(",") for line in islice(BytesIO(data), _SAMPLE)]
     if any(len(row) != len(fields) for row in sample):
         return None
-    text: list[pl.DataType] = [pl.String()] * len(fields)
-    guess = [
-        _look([row[i][len(field.before) : len(row[i]) - len(field.after)] for row in sample])
-        if field.read == "cells"
-        else text[i]
-        for i, field in enumerate(fields)
-    ]
-    if guess != text:
-        columns = _columns(data, lines, fields, guess)
-        if columns is not None and _certain(data, lines, fields, columns):
-            return _gathered(fields, columns)
-    columns = _columns(data, lines, fields, text)
+    guess = [_look(field, cells) for field, cells in zip(fields, zip(*sample, strict=True), strict=True)]
+    columns = _columns(data, lines, fields, guess)
+    if columns is None:
+        columns = _columns(data, lines, fields, [pl.String()] * len(fields))
+    elif not _certain(data, lines, fields, columns, plain):
+        columns = _as_text(data, fields, columns)
     return None if columns is None else _gathered(fields, columns)
 
 
 def _fields(literals: Sequence[str], variables: Sequence[Variable]) -> list[_Field] | None:
-    """The fields of the first line; None if one is empty, or holds a comma that need not be on every line."""
-    if any("," in variable.first and variable.read != "cells" for variable in variables):
-        return None
+    """The fields of the first line; None if one is empty, or has parts of two variables."""
     holes = [",".join(_HOLE * (variable.first.count(",") + 1)) for variable in variables]
     owners = iter([number for number, hole in enumerate(holes) for _ in hole.split(",")])
     line = "".join(part for pair in zip(literals, [*holes, ""], strict=True) for part in pair)
@@ -110,20 +105,22 @@ def _fields(literals: Sequence[str], variables: Sequence[Variable]) -> list[_Fie
     return fields
 
 
-def _escape_free(data: bytes, lines: int, literal: str) -> bool:
+def _escape_free(data: bytes, lines: int, literal: str, plain: bool) -> bool:
     """Whether, all literals being where they should, nothing between them holds a quote, an escape or a control."""
     if b"\\" in data and count_byte(data, b"\\") != lines * literal.count("\\"):
         return False
     # Each line's newline is the only control character: JSON allows none inside a string, and none is needed outside.
-    # Up to the quote there are but blanks and exclamation marks besides: if texts have neither, one count tells all.
-    if count_up_to(data, b'"') == lines * (1 + sum(character <= '"' for character in literal)):
-        return all(character > "\x1f" for character in literal)
+    if plain:
+        return min(literal) >= " "
     return count_up_to(data, b"\x1f") == lines and count_byte(data, b'"') == lines * literal.count('"')
 
 
-def _look(cells: Sequence[str]) -> pl.DataType:
-    """What a sample of a column looks like."""
-    present = [cell for cell in cells if cell]
+def _look(field: _Field, cells: Sequence[str]) -> pl.DataType:
+    """What a sample of a field's column looks like."""
+    if field.read != "cells":
+        return pl.String()
+    varying = [cell[len(field.before) : len(cell) - len(field.after)] for cell in cells]
+    present = [cell for cell in varying if cell]
     if present and all(map(_WHOLE.fullmatch, present)):
         return pl.Int64()
     return pl.Float64() if present and all(map(_FRACTION.fullmatch, present)) else pl.String()
@@ -142,10 +139,7 @@ def _columns(
         frame = pl.read_csv(data, has_header=False, quote_char=None, schema=schema)
         if frame.height != lines or not all(map(_is_literal, frame, fields)):
             return None
-        return [
-            _cut(column, field).cast(dtype) if field.read == "cells" and not field.bare else _cut(column, field)
-            for column, field, dtype in zip(frame, fields, dtypes, strict=True)
-        ]
+        return [_cut(column, field, dtype) for column, field, dtype in zip(frame, fields, dtypes, strict=True)]
     except _POLARS_REFUSES:
         return None
 
@@ -156,25 +150,39 @@ def _is_literal(column: pl.Series, field: _Field) -> bool:
         return field.bare
     if field.read is None:
         return True
+    if not column.str.starts_with(field.before).all():
+        return False
+    if not field.after:
+        return True
     least = len(field.before.encode()) + len(field.after.encode())
-    return (
-        bool(column.str.starts_with(field.before).all())
-        and bool(column.str.ends_with(field.after).all())
-        and bool((column.str.len_bytes() >= least).all())
-    )
+    return bool(column.str.ends_with(field.after).all()) and bool((column.str.len_bytes() >= least).all())
 
 
-def _cut(column: pl.Series, field: _Field) -> pl.Series:
-    """What is between the literals of a field that is read; an empty cell as null."""
+def _cut(column: pl.Series, field: _Field, dtype: pl.DataType) -> pl.Series:
+    """What is between the literals of a field that is read; an empty cell as null. Raises: polars' refusals."""
     if field.bare or field.read in (None, "not"):
         return column
-    opened = column.str.strip_prefix(field.before) if field.before else column
-    closed = opened.str.strip_suffix(field.after) if field.after else opened
+    opened = column.str.slice(len(field.before)) if field.before else column
+    closed = opened.str.head(-len(field.after)) if field.after else opened
+    if field.read == "text":
+        return closed
     empty = closed == ""
-    return closed.set(empty, None) if field.read == "cells" and empty.any() else closed
+    return (closed.set(empty, None) if empty.any() else closed).cast(dtype)
 
 
-def _certain(data: bytes, lines: int, fields: Sequence[_Field], columns: Sequence[pl.Series]) -> bool:
+def _as_text(data: bytes, fields: Sequence[_Field], columns: Sequence[pl.Series]) -> list[pl.Series]:
+    """The same columns, those that were read as numbers as the text they have."""
+    numbers = [place for place, column in enumerate(columns) if column.dtype.is_numeric()]
+    schema = dict.fromkeys(positional_names(len(fields)), pl.String())
+    frame = pl.read_csv(data, has_header=False, quote_char=None, schema=schema, columns=numbers)
+    read = dict(zip(numbers, frame, strict=True))
+    return [
+        _cut(read[place], fields[place], pl.String()) if place in read else column
+        for place, column in enumerate(columns)
+    ]
+
+
+def _certain(data: bytes, lines: int, fields: Sequence[_Field], columns: Sequence[pl.Series], blank_free: bool) -> bool:
     """Whether all cells read as numbers have the class of their dtype.
 
     Integers: polars takes what the contract calls Integral, and blanks before it. Floats: it also takes whole numbers,
@@ -184,7 +192,7 @@ def _certain(data: bytes, lines: int, fields: Sequence[_Field], columns: Sequenc
     texts = [column for column in columns if column.dtype == pl.String]
     # What is not read still has its literals.
     literal = "\n".join(f"{field.before}\n{field.after}" for field in fields if field.read != "not")
-    if b" " in data and count_byte(data, b" ") != lines * literal.count(" ") + _count_in(texts, " "):
+    if not blank_free and count_byte(data, b" ") != lines * literal.count(" ") + _count_in(texts, " "):
         return False
     floats = [column for column in columns if column.dtype == pl.Float64]
     cells = sum(len(column) - column.null_count() for column in floats)
@@ -213,12 +221,15 @@ def _gathered(fields: Sequence[_Field], columns: Sequence[pl.Series]) -> dict[in
     """The columns of each variable that is read; None if some row of CSV is empty."""
     found: dict[int, list[pl.Series]] = {}
     for field, column in zip(fields, columns, strict=True):
-        if field.number is not None and field.read != "not":
+        if field.number is not None and field.read == "cells":
             found.setdefault(field.number, []).append(column)
-    frames: dict[int, pl.DataFrame] = {}
-    for number, own in found.items():
-        if len(own) == 1 and own[0].null_count():
-            return None
-        frame = pl.DataFrame([c.alias(name) for c, name in zip(own, positional_names(len(own)), strict=True)])
-        frames[number] = frame
-    return frames
+        elif field.number is not None and field.read == "text":
+            # A text with commas stands in several fields.
+            begun = found.get(field.number)
+            found[field.number] = [column if begun is None else begun[0] + "," + column.fill_null("")]
+    if any(len(own) == 1 and own[0].null_count() for own in found.values()):
+        return None
+    return {
+        number: pl.DataFrame([c.alias(name) for c, name in zip(own, positional_names(len(own)), strict=True)])
+        for number, own in found.items()
+    }

@@ -15,6 +15,7 @@ from watchpost.errors import UnreadableSource
 
 _CELLS = 5_000_000  # cells in a slice: 40 MB as numbers. Row groups of a million rows would cost a gigabyte each.
 _LEAST_ROWS = 16_384
+_MOST_ROWS = 1_250_000  # of a table of few columns: the next slice is read while one is worked on
 
 
 class ParquetFiles:
@@ -48,7 +49,7 @@ def _slices(path: Path) -> Iterator[pl.DataFrame]:
     frame = pl.scan_parquet(path, glob=False)
     rows = int(frame.select(pl.len()).collect().item())
     width = len(frame.collect_schema())
-    step = max(_LEAST_ROWS, _CELLS // max(width, 1))
+    step = min(max(_LEAST_ROWS, _CELLS // max(width, 1)), _MOST_ROWS)
     for start in range(0, max(rows, 1), step):
         yield frame.slice(start, step).collect()
 

@@ -77,8 +77,11 @@ class _Template:
 
     def variables(self) -> list[Variable]:
         """The variables, each to be read as what it is."""
-        read = dict.fromkeys(self.payloads, "cells") | dict.fromkeys((self.identifier, self.probability), "text")
-        return [Variable(first, read.get(number, "not")) for number, first in enumerate(self.firsts)]
+        texts = (self.identifier, self.probability)
+        return [
+            Variable(first, "cells" if number in self.payloads else "text" if number in texts else "not")
+            for number, first in enumerate(self.firsts)
+        ]
 
 
 def read_uniform(data: bytes, lines: int) -> UniformBlock | None:

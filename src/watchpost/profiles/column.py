@@ -147,6 +147,8 @@ class ColumnProfile:
         fractional = int(kinds.filter("fractional")["rows"].sum())
         self._count(ClassCounts(integral=integral, fractional=fractional))
         if integral + fractional == len(cells):
+            if words.height <= LIMIT:
+                return self._add_few_number_texts(cells, words)
             return self._add_number_texts(frame)
         self._add_words(words.filter(~(kinds["integral"] | kinds["fractional"])))
         return self._add_number_texts(frame.filter(classes.is_numeric(_CELL))) if integral + fractional else None
@@ -180,6 +182,17 @@ class ColumnProfile:
         numbers = series.to_numpy()
         if self.values.counts is None:
             self.values.add_numbers(numbers)
+        return numbers
+
+    def _add_few_number_texts(self, cells: pl.Series, words: pl.DataFrame) -> Floats:
+        """The same for cells of few different texts, all numbers; words: columns `cell` (distinct) and `rows`.
+
+        Each text is converted once; the rest is looking up.
+        """
+        known = words.select(classes.number(_CELL)).to_series().to_numpy()
+        numbers: Floats = known[cells.cast(pl.Enum(words["cell"])).to_physical().to_numpy()]
+        self.moments = self.moments.merge(Moments.of(pl.Series(numbers)))
+        self.values.add(dict(zip(words["cell"].to_list(), words["rows"].to_list(), strict=True)))
         return numbers
 
     def _add_words(self, words: pl.DataFrame) -> None:

@@ -86,12 +86,19 @@ class _Level:
     def items(self) -> Numbers:
         return self.runs[0] if len(self.runs) == 1 else np.concatenate(self.runs) if self.runs else _EMPTY
 
-    def take(self, length: int) -> Numbers:
-        """Remove the first `length` items and return them as an array of the caller's own."""
-        items = np.concatenate(self.runs)
-        self.runs = [items[length:].copy()] if length < len(items) else []
-        self.count = len(items) - length
-        return items[:length]
+    def take(self, length: int) -> list[Numbers]:
+        """Remove the first `length` items and return them as runs, which the caller must not change."""
+        taken, rest = [], length
+        while rest:
+            run = self.runs.pop(0)
+            if len(run) > rest:
+                # A copy, lest a few items keep a whole batch alive.
+                self.runs.insert(0, run[rest:].copy())
+                run = run[:rest]
+            taken.append(run)
+            rest -= len(run)
+        self.count -= length
+        return taken
 
     def halves(self, compactions: int) -> list[int]:
         """Which half (0: even positions, 1: odd) each of the next compactions keeps; every odd one changes sides."""
@@ -191,10 +198,14 @@ def update_together(sketches: Sequence[QuantileSketch], values: Sequence[Numbers
 
 def _compact(sketches: Sequence[QuantileSketch], height: int, lengths: Sequence[int]) -> None:
     """Compact the same segments of one level of every sketch into the level above, which exists."""
-    rows = np.stack([sketch._levels[height].take(sum(lengths)) for sketch in sketches])
+    taken = [sketch._levels[height].take(sum(lengths)) for sketch in sketches]
     halves = [sketch._levels[height].halves(len(lengths)) for sketch in sketches]  # all the same, as they are in step
+    integers = all(run.dtype == np.int32 for runs in taken for run in runs)
+    rows = np.empty((len(sketches), sum(lengths)), np.int32 if integers else np.float64)
+    for row, runs in zip(rows, taken, strict=True):
+        np.concatenate(runs, out=row)
     # Higher levels are a few sorted runs behind each other: a merge sort joins them without comparing anew.
-    kind: Literal["stable"] | None = "stable" if height else None
+    kind: Literal["stable"] | None = "stable" if height > 1 else None
     kept, start = [], 0
     for half, length in zip(halves[0], lengths, strict=True):
         segment = rows[:, start : start + length]
@@ -204,7 +215,7 @@ def _compact(sketches: Sequence[QuantileSketch], height: int, lengths: Sequence[
         if not height:
             for sketch, ordered in zip(sketches, segment, strict=True):
                 sketch._count_cells(ordered)
-    for sketch, run in zip(sketches, np.concatenate(kept, axis=1, dtype=np.float64), strict=True):
+    for sketch, run in zip(sketches, np.concatenate(kept, axis=1), strict=True):
         sketch._levels[height + 1].append(run)
 
 

@@ -85,10 +85,10 @@ def profile(
 
 def _update(columns: list[ColumnProfile], batch: pl.DataFrame, pool: ThreadPoolExecutor) -> None:
     """Add one batch: every column by itself, then the quantile sketches of columns in step together."""
-    in_step: dict[tuple[object, int], list[tuple[ColumnProfile, Numbers]]] = defaultdict(list)
+    in_step: dict[tuple[object, int, object], list[tuple[ColumnProfile, Numbers]]] = defaultdict(list)
     for column, numbers in zip(columns, pool.map(ColumnProfile.update, columns, batch), strict=True):
         if numbers is not None:
-            in_step[column.quantiles.history(), len(numbers)].append((column, numbers))
+            in_step[column.quantiles.history(), len(numbers), numbers.dtype].append((column, numbers))
     groups = [group[i : i + _TOGETHER] for group in in_step.values() for i in range(0, len(group), _TOGETHER)]
     for _ in pool.map(_update_quantiles, groups):
         pass

@@ -18,6 +18,7 @@ from watchpost.quality.dense_cells import DenseCells, KeyedRows
 Floats = NDArray[np.float64]
 Keys = NDArray[np.int64]
 _Number = TypeVar("_Number", bound=np.generic)
+_Bits: TypeAlias = NDArray[np.uint64] | NDArray[np.uint32]
 _Rows: TypeAlias = tuple[Floats, NDArray[np.integer | np.bool_] | None, Floats | None]
 
 MOST_VALUES = 1 << 20
@@ -126,12 +127,10 @@ class CountedValues:
 
         Seeing it before they are counted saves the sorting by kind and merging of a million keys that will not stay.
         """
-        distinct = np.sort(np.concatenate((self._keys, keys)))
-        if np.count_nonzero(distinct[1:] != distinct[:-1]) < self._cap:
-            return
-        drop = _least_drop(distinct, self._cells)
-        self._level += drop
-        self._keys, self._weights = _gathered(self._keys >> drop, self._weights)
+        drop = _needed_drop(np.concatenate((self._keys, keys)), self._cap, self._cells)
+        if drop:
+            self._level += drop
+            self._keys, self._weights = _gathered(self._keys >> drop, self._weights)
 
     def _count_densely(self, pending: list[_Rows]) -> KeyedRows:
         """Count what lies in a range of cells (`_range`) by place, and return the rest by key.
@@ -179,7 +178,7 @@ class CountedValues:
             order = keys.argsort(kind="stable")  # a merge of sorted runs
             self._keys, self._weights = _gathered(keys[order], weights[:, order])
         if len(self._keys) > (self._cells if self._level else self._cap):
-            drop = _least_drop(self._keys, self._cells)
+            drop = _least_drop(self._keys.view(np.uint64), self._cells)
             self._level += drop
             self._keys, self._weights = _gathered(self._keys >> drop, self._weights)
 
@@ -248,13 +247,29 @@ def _starts(keys: Keys) -> NDArray[np.intp]:
     return np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
 
 
-def _least_drop(keys: Keys, cap: int) -> int:
+def _needed_drop(keys: Keys, cap: int, cells: int) -> int:
+    """0 for at most `cap` distinct keys, in any order; else the fewest low bits whose loss leaves at most `cells`."""
+    # Bits that all keys share tell nothing, and 32 of the others mostly tell enough; as many sort in half the time.
+    spread = int((keys.min() ^ keys.max()).view(np.uint64)).bit_length()
+    for lost in (max(spread - 32, 0), 0):
+        ordered: _Bits = (keys >> lost).astype(np.uint32) if spread - lost <= 32 else keys.astype(np.uint64)
+        ordered.sort()
+        if np.count_nonzero(ordered[1:] != ordered[:-1]) >= cap:
+            drop = _least_drop(ordered, cells)
+            if not lost or drop > 1:
+                return lost + drop
+        elif not lost:
+            return 0
+    return 0
+
+
+def _least_drop(keys: _Bits, cap: int) -> int:
     """The fewest low bits whose loss leaves at most cap distinct keys, of ascending ones."""
-    apart = (keys[1:] ^ keys[:-1]).view(np.uint64)  # neighbours stay distinct while their highest differing bit stays
-    low, high = 1, 63
+    apart = keys[1:] ^ keys[:-1]  # neighbours stay distinct while their highest differing bit stays
+    low, high = 1, 8 * keys.itemsize - 1
     while low < high:
         middle = (low + high) // 2
-        if np.count_nonzero(apart >= np.uint64(1 << middle)) < cap:
+        if np.count_nonzero(apart >= (1 << middle)) < cap:
             high = middle
         else:
             low = middle + 1

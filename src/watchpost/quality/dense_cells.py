@@ -26,7 +26,8 @@ class DenseCells:
     def __init__(self, low: int, width: int, kinds: int) -> None:
         self._low, self._width, self._kinds = low, width, kinds
         self._bits = (kinds - 1).bit_length()  # a cell's kinds lie beside each other, padded to a power of two
-        self._totals = np.zeros(width << self._bits)
+        # Whole numbers until a weight comes.
+        self._totals: Floats | NDArray[np.int64] = np.zeros(width << self._bits, np.int64)
 
     def count(self, pieces: Iterable[KeyedRows], rows: int, *, weighted: bool) -> list[KeyedRows]:
         """Count the rows whose cells are here, and return the others. rows: of all pieces. The keys are not kept.
@@ -56,7 +57,10 @@ class DenseCells:
                 held[filled:end] = weights
             filled = end
         counted = np.bincount(places[:filled], None if held is None else held[:filled], minlength=len(self._totals))
-        self._totals += counted
+        if held is None:
+            self._totals += counted
+        else:
+            self._totals = self._totals + counted
         return rest
 
     def cells(self) -> tuple[Keys, Floats]:
@@ -66,7 +70,7 @@ class DenseCells:
         for totals in own:
             held |= totals != 0
         filled = np.flatnonzero(held)
-        return filled + self._low, np.stack([totals[filled] for totals in own])
+        return filled + self._low, np.stack([totals[filled].astype(np.float64) for totals in own])
 
 
 def _chosen(rows: KeyedRows, flags: NDArray[np.bool_]) -> KeyedRows:

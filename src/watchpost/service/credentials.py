@@ -3,12 +3,14 @@
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from configparser import ConfigParser, Error
+from configparser import ConfigParser, Error, MissingSectionHeaderError, ParsingError
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-from watchpost.errors import Misconfigured
+import structlog
+
+from watchpost.errors import Misconfigured, Refused
 from watchpost.service.home import alone, write_private
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
@@ -49,21 +51,32 @@ class Credentials:
 
     def __init__(self, home: Path, tell: Callable[[KeyChange], None] = _nobody) -> None:
         """Read the file, or write it with one new pair when there is none. Raises: Misconfigured: it makes no sense."""
-        self._path, self._lock, self._tell = home / "credentials", Lock(), tell
+        self._path, self._lock = home / "credentials", Lock()
+        self._tell, self._telling = tell, Lock()
         self._pairs: Mapping[str, KeyPair] = {}
         self._secrets: Mapping[str, str] = {}
         self._seen: tuple[int, int] | None = None
+        self._complaint = ""
         if not self._path.exists():
             self.add("default")
         self._path.chmod(0o600)
         self._refresh()
+        self._told: Mapping[str, KeyPair] = self._pairs
 
     def secret(self, access_key: str) -> str | None:
-        """The secret of an access key, or None if nobody has that key."""
-        before = self._pairs
-        self._refresh()
-        if self._pairs is not before and self._pairs != before:
-            self._tell(_change(before, self._pairs))
+        """The secret of an access key, or None if nobody has that key.
+
+        Raises: Refused: ServiceUnavailable, the file makes no sense now: then nobody is let in, as nobody can say whom
+        its owner wanted to keep out. What `tell` raises: the change is told again with the next request.
+        """
+        try:
+            self._refresh()
+        except Misconfigured as problem:
+            self._complain(str(problem))
+            told = "The server cannot read its file of key pairs; its log tells why."
+            raise Refused("ServiceUnavailable", told) from problem
+        if self._told is not self._pairs:
+            self._tell_of_change()
         return self._secrets.get(access_key)
 
     def pair(self, profile: str = "default") -> KeyPair:
@@ -108,6 +121,19 @@ class Credentials:
         self._refresh()
         return pairs[profile]
 
+    def _tell_of_change(self) -> None:
+        with self._telling:
+            before, now = self._told, self._pairs
+            if now != before:
+                self._tell(_change(before, now))
+            self._told = now
+
+    def _complain(self, why: str) -> None:
+        """Say once, not with every request, why the file cannot be used."""
+        if why != self._complaint:
+            self._complaint = why
+            structlog.get_logger(__name__).error("the key pairs cannot be read, so every request is refused", why=why)
+
     def _refresh(self) -> None:
         try:
             status = self._path.stat()
@@ -119,24 +145,40 @@ class Credentials:
             with self._lock:
                 self._pairs = _read(self._path, _text(self._path))
                 self._secrets = {pair.access_key: pair.secret for pair in self._pairs.values()}
-                self._seen = (status.st_mtime_ns, status.st_ino)
+                self._seen, self._complaint = (status.st_mtime_ns, status.st_ino), ""
 
 
 def _text(path: Path) -> str:
     try:
         return path.read_text() if path.exists() else ""
-    except UnicodeDecodeError as problem:
-        raise Misconfigured("The credentials file", str(path), f"a text ({problem})") from problem
+    except (OSError, UnicodeDecodeError) as problem:
+        raise Misconfigured("The credentials file", str(path), f"a text that can be read ({problem})") from problem
 
 
 def _read(path: Path, text: str) -> Mapping[str, KeyPair]:
     parser = ConfigParser(interpolation=None, default_section="")
     try:
         parser.read_string(text)
-        return {name: KeyPair(parser[name][_ID], parser[name][_SECRET]) for name in parser.sections()}
+        pairs = {name: KeyPair(parser[name][_ID], parser[name][_SECRET]) for name in parser.sections()}
     except (Error, KeyError) as problem:
-        expected = f"an AWS credentials file: [profile], {_ID} = …, {_SECRET} = … ({problem})"
+        expected = f"an AWS credentials file: [profile], {_ID} = …, {_SECRET} = … ({_without_lines(problem)})"
         raise Misconfigured("The credentials file", str(path), expected) from problem
+    for name, pair in pairs.items():
+        # With an empty secret everybody could sign: nothing would have to be known.
+        if not pair.access_key or not pair.secret:
+            expected = f"{_ID} and {_SECRET} with something behind them; watchpost credentials remove takes a pair away"
+            raise Misconfigured("The credentials file", str(path), f"in [{name}] {expected}")
+    return pairs
+
+
+def _without_lines(problem: Error | KeyError) -> str:
+    """What is wrong with the file, without showing the lines that are: secrets may stand in them."""
+    # Python counts it among its parsing errors, but it holds its line elsewhere.
+    if isinstance(problem, MissingSectionHeaderError):
+        return f"line {problem.lineno} stands before the first [profile]"
+    if isinstance(problem, ParsingError):
+        return f"not understood: line {', '.join(str(number) for number, _ in problem.errors)}"
+    return str(problem)
 
 
 def _without(text: str, profile: str) -> str:

@@ -32,6 +32,7 @@ def write_private(path: Path, text: str) -> None:
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
+        _give_to_owner_of(path.parent, fresh)
         with os.fdopen(descriptor, "w") as file:
             file.write(text)
             file.flush()
@@ -42,6 +43,16 @@ def write_private(path: Path, text: str) -> None:
         raise OSError(problem.errno, problem.strerror, str(path)) from problem
     finally:
         fresh.unlink(missing_ok=True)
+
+
+def private_folder(path: Path) -> Path:
+    """The folder, made if need be, for the owner of the folder it lies in alone."""
+    try:
+        path.mkdir(mode=0o700)
+    except FileExistsError:
+        return path
+    _give_to_owner_of(path.parent, path)
+    return path
 
 
 @contextmanager
@@ -139,6 +150,9 @@ if sys.platform == "win32":
 
     def _waited_for(_folder: Path) -> int | None:
         return None  # folders cannot be locked there; two people who edit in the same instant have to look
+
+    def _give_to_owner_of(folder: Path, path: Path) -> None:
+        """Files there belong to whom the folder lets in."""
 else:
     import fcntl
 
@@ -153,3 +167,9 @@ else:
         descriptor = os.open(folder, os.O_RDONLY)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         return descriptor
+
+    def _give_to_owner_of(folder: Path, path: Path) -> None:
+        """A command that root types must not lock out the server, which runs as somebody else."""
+        if os.geteuid() == 0:
+            status = folder.stat()
+            os.chown(path, status.st_uid, status.st_gid)

@@ -52,10 +52,10 @@ class SecretKey:
         if version != "v1" or name != _name(key):
             expected = f"the key {name} that the secret of {purpose} was sealed with; put that file back, or give the "
             raise Misconfigured(f"The key in {self._path}", _name(key), f"{expected}secret anew")
-        raw = urlsafe_b64decode(body)
         try:
+            raw = urlsafe_b64decode(body)
             return _cipher(key).decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], purpose.encode()).decode()
-        except InvalidTag as problem:
+        except (InvalidTag, ValueError) as problem:
             expected = "what this server sealed for it; give the secret anew"
             raise Misconfigured("The sealed secret", purpose, expected) from problem
 

@@ -19,7 +19,7 @@ from typing import Literal
 
 from watchpost.documents import Kind
 from watchpost.service.clock import Clock
-from watchpost.service.home import write_private
+from watchpost.service.home import private_folder, write_private
 from watchpost.stores.store import Entry, Store, Transaction
 
 LINK_LIFE = timedelta(minutes=15)
@@ -182,9 +182,7 @@ class SignIn:
 
 
 def _links(home: Path) -> Path:
-    folder = home / "sign-in"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return folder
+    return private_folder(home / "sign-in")
 
 
 def _waiting(folder: Path) -> list[tuple[str, datetime]]:
@@ -194,8 +192,8 @@ def _waiting(folder: Path) -> list[tuple[str, datetime]]:
         if _DIGEST.fullmatch(path.name):
             try:
                 found.append((path.name, datetime.fromisoformat(path.read_text().strip())))
-            except (FileNotFoundError, ValueError):
-                # Used in this very moment, or no file of ours.
+            except (OSError, ValueError):
+                # Used in this very moment, or no file of ours: the other links still work.
                 continue
     return found
 

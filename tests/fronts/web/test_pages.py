@@ -3,6 +3,7 @@
 import json
 import re
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -18,11 +19,12 @@ from watchpost.fronts.web.pages.alarm import plugin as alarm_page
 from watchpost.fronts.web.rendering import alarm_path
 from watchpost.metrics.identity import Metric, MetricStat
 from watchpost.service.alarms.documents import METRIC_ALARM, STATE
+from watchpost.service.monitoring.runs_listed import put_execution
 from watchpost.service.topics.told import tellings
 from watchpost.service.worker import Worker
 from watchpost.stores.store import Entry
 
-from .house import TOPIC, House
+from .house import MINUTE, TOPIC, House
 
 VIOLATIONS = json.dumps(
     {
@@ -268,6 +270,56 @@ def test_monitors_show_their_runs_violations_and_report(house: House) -> None:
     response = house.ask(path, house.signed_in())
     assert (response.status, response.body) == (200, body)
     assert response.headers["content-security-policy"].startswith("sandbox allow-scripts; default-src 'none'")
+
+
+def test_the_runs_of_a_monitor_are_paged_and_say_their_revisions(house: House) -> None:
+    at = house.monitor("hourly", "Completed", {})
+    house.monitor("other", "Completed", {})
+    [run] = house.server.monitoring.executions.all("hourly")
+    runs = [replace(run, scheduled=at - n * 60 * MINUTE, revision=1 + (n == 70)) for n in range(120)]
+    waiting = [replace(run, scheduled=at + n * 60 * MINUTE, status="Pending", message="") for n in (1, 2)]
+    house.server.store.write(lambda tx: [put_execution(tx, one) for one in (*runs, *waiting)])
+    seen, address = list[str](), "/monitors/hourly"
+    while address:
+        page = house.page(address)
+        assert "122 runs" in page
+        assert ("revision 2" in page) == (len(seen) == 50)
+        # What the last run found is told on every page; those that still wait are not among them.
+        assert page.count(f"{at:%H:%M}") >= 1
+        links = Tags(page).links
+        listed = page[page.index('id="runs"') :]
+        seen += re.findall(r'href="(/monitors/hourly/executions/[^"]*)"', listed) + ["waits"] * listed.count("waiting")
+        address = next((link for link in links if link.startswith("/monitors/hourly?after=")), "")
+    assert len(seen) == len({*seen}) + 1 == 122
+
+
+def test_a_revision_that_failed_does_not_hide_what_stands(house: House) -> None:
+    files = {"constraint_violations.json": VIOLATIONS, "report.html": b"the whole report"}
+    house.monitor("hourly", "CompletedWithViolations", files, "CompletedWithViolations: found 1")
+    [run] = house.server.monitoring.executions.all("hourly")
+    stands = replace(run, failure="out of luck", latest=2)
+    house.server.store.write(lambda tx: put_execution(tx, stands))
+    page = house.page("/monitors/hourly")
+    assert "Run again, it failed, and revision 1 stands: out of luck" in page
+    assert "Distance 0.9 exceeds 0.1" in page
+    assert "out of luck" not in page[page.index("<h1") : page.index("</h1>")]
+
+
+def test_a_window_that_was_asked_for_has_an_address_of_its_own(house: House) -> None:
+    at = house.monitor("hourly", "Completed", {"report.html": b"the whole report"})
+    [run] = house.server.monitoring.executions.all("hourly")
+    other = replace(run, asked=True, window=(at - 360 * MINUTE, at), job="another")
+    house.server.store.write(lambda tx: put_execution(tx, other))
+    links = [link for link in Tags(house.page("/monitors/hourly")).links if link.endswith("/report")]
+    assert len(set(links)) == 2
+    # Nobody knows the other's job any more: its page is not that of the schedule's own window.
+    assert sorted(house.ask(link, house.signed_in()).status for link in set(links)) == [200, 404]
+
+
+@pytest.mark.parametrize("after", ["x", "2026", "2026-07-01T12:00:00", "2026-07-01T12:00:00+00:00/x", "/", "9" * 30])
+def test_a_place_that_is_none_is_the_first_page(house: House, after: str) -> None:
+    house.monitor("hourly", "Completed", {})
+    assert "1 run" in house.page(f"/monitors/hourly?after={quote(after, safe='')}")
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"violations": [{"feature_name": 3}]}'])

@@ -17,6 +17,7 @@ from watchpost.fronts.aws.dispatch import Dispatch, too_large
 from watchpost.fronts.aws.services import Services, installed
 from watchpost.fronts.aws.spool import Spool
 from watchpost.fronts.aws.wire import Request, Response, Stream
+from watchpost.fronts.web.gate import is_for_aws
 from watchpost.fronts.web.site import Site
 from watchpost.service.server import Server
 
@@ -142,7 +143,8 @@ class Application:
 
     def _open_to_all(self, head: Request) -> Callable[[], Response] | None:
         """What answers at a path that is not AWS's; open to all, so nothing of it tells more than that we run."""
-        if head.method not in {"GET", "HEAD"}:
+        if head.method not in {"GET", "HEAD"} or is_for_aws(head):
+            # A bucket may be called `metrics`.
             return None
         match head.path.split("/"):
             case ["", "healthz"]:
@@ -155,7 +157,11 @@ class Application:
 
     def _health(self) -> Response:
         health = self._server.health()
-        body = msgspec.json.encode(health)
+        # The log has it whole: what failed may tell of people's data, and this is open to all.
+        loops = [
+            replace(loop, last=None if loop.last is None else loop.last.partition(":")[0]) for loop in health.loops
+        ]
+        body = msgspec.json.encode(replace(health, loops=tuple(loops)))
         return Response(200 if health.ok else 503, {"content-type": "application/json"}, body)
 
     def _figures(self) -> Response:

@@ -23,6 +23,7 @@ from watchpost.service.server import Server
 
 _log = structlog.get_logger(__name__)
 _GZIP = 31  # zlib's word for "gzip, with its checksum"
+_SANDBOX = "sandbox allow-downloads allow-forms allow-modals allow-popups allow-scripts"
 
 
 @dataclass(slots=True)
@@ -51,10 +52,13 @@ class Dispatch:
         """
         try:
             signature = stated(head)
+            if signature is None or self._server.credentials.secret(signature.access_key) is None:
+                return 0
         except Refused:
             return 0
-        if signature is None or self._server.credentials.secret(signature.access_key) is None:
-            return 0
+        except StoreUnavailable:
+            # A change of the key pairs could not be written down; `respond` will say so if it still cannot.
+            return BODY_LIMIT
         services = self._services.signed_as(signature.service)
         largest = max((served.largest_body for served in services), default=BODY_LIMIT)
         if largest > IN_MEMORY and not self._verifier.vouches(signature, head, self._server.clock.now()):
@@ -131,7 +135,9 @@ class Dispatch:
             headers=request.headers,
         )
         members = run(self._server, call) or {}
-        return target.served.wire(target.protocol).answer(operation, members, request_id)
+        response = target.served.wire(target.protocol).answer(operation, members, request_id)
+        is_link = signature is not None and signature.lifetime is not None
+        return _confined(response) if is_link else response
 
     def _reached_at(self, request: Request, signature: Signature | None, scheme: str) -> str:
         host = request.headers.get("host", "")
@@ -143,6 +149,18 @@ class Dispatch:
         signed_for_s3 = "/s3/aws4_request" in request.headers.get("authorization", request.query)
         protocol = protocol_of(request) or ("rest-xml" if signed_for_s3 else "rest-json")
         return self._voices.get(protocol, lambda: WIRES[protocol](nobody()))
+
+
+def _confined(response: Response) -> Response:
+    """What a presigned link leads to, for a browser that may be signed in to the pages under the same address.
+
+    A page that somebody stored runs its scripts as nobody then: it reads neither our pages nor the browser's cookies.
+    """
+    kind = response.headers.get("content-type", "").lower()
+    # Without a type a browser guesses.
+    if kind and not ("html" in kind or "xml" in kind):
+        return response
+    return replace(response, headers={**response.headers, "content-security-policy": _SANDBOX})
 
 
 def _in_memory(request: Request) -> Request:

@@ -22,8 +22,8 @@ _NAMES = re.compile(r"[!-:<-~]+(;[!-:<-~]+)*")
 _STAMP = re.compile("[0-9]{8}T[0-9]{6}Z")
 _WRITTEN = "%Y%m%dT%H%M%SZ"
 _WEEK = 7 * 24 * 3600
-# What a load balancer or cache on the way may add behind the client's back.
-_ADDED_ON_THE_WAY = frozenset({"x-amz-cf-id"})
+ADDED_ON_THE_WAY = frozenset({"x-amz-cf-id"})
+"""Headers that a load balancer or cache on the way may add behind the client's back."""
 _WRONG = (
     "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "
     "and signing method. Consult the service documentation for details."
@@ -199,7 +199,7 @@ def _check_headers(signature: Signature, request: Request) -> None:
     if "host" not in signature.signed:
         raise Refused("SignatureDoesNotMatch", "'Host' must be a 'SignedHeader' in the AWS Authorization.")
     for name in request.headers:
-        if name.startswith("x-amz-") and name not in signature.signed and name not in _ADDED_ON_THE_WAY:
+        if name.startswith("x-amz-") and name not in signature.signed and name not in ADDED_ON_THE_WAY:
             raise Refused("SignatureDoesNotMatch", f"The header {name!r} is present in the request but not signed.")
 
 

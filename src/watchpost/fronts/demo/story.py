@@ -153,7 +153,7 @@ class _Story:
         say(start, f"Four monitors have learnt a baseline from those others, each by a job of its own: {titles}.")
         hours.go_to(hours.start + _MINUTE)
         self._watched.schedule()
-        self._alarms = self._watched.raise_alarms(self._inbox.address)
+        self._alarms = self._watched.raise_alarms(self._inbox.address, error)
         say(
             hours.start,
             f"From now on they look at every hour. {len(self._alarms)} alarms watch what they measure, and tell an "
@@ -170,6 +170,8 @@ class _Story:
         if number == self._plot.upstream_breaks:
             self._say.aside(hour + OPENS, _UPSTREAM_BREAKS)
         mean = self._watched.traffic(hour, sales, asked, _EARLY)
+        # Alarms that lag behind the quick clock would see what is measured now as of an earlier minute.
+        self._watched.evaluate(end + _MINUTE)
         self._hours.go_to(end + 2 * _MINUTE + timedelta(seconds=5))
         found = self._watched.settle(end)
         self._say(
@@ -178,10 +180,7 @@ class _Story:
         self._keep(end, found)
         for watching in MONITORS:
             self._say.verdict(watching.title, self._found(watching.schedule, end))
-        self._watched.evaluate(end + 4 * _MINUTE)
-        for letter in self._inbox.letters[self._shown :]:
-            self._say.letter(end + 4 * _MINUTE, letter)
-        self._shown = len(self._inbox.letters)
+        self._letters_come(end + 4 * _MINUTE)
         if number >= self._plot.delay:
             self._labels_come(number - self._plot.delay, end + 10 * _MINUTE)
 
@@ -222,6 +221,13 @@ class _Story:
         )
         self._say.quality(self._found(_QUALITY.schedule, scheduled))
         self._say.restated_bias(self._found(_BIAS.schedule, scheduled))
+        self._letters_come(at + 4 * _MINUTE)
+
+    def _letters_come(self, at: datetime) -> None:
+        self._watched.deliver(at)
+        for letter in self._inbox.letters[self._shown :]:
+            self._say.letter(at, letter)
+        self._shown = len(self._inbox.letters)
 
     def _found(self, schedule: str, scheduled: datetime) -> Found:
         """How an execution stands now."""

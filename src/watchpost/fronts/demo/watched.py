@@ -39,6 +39,17 @@ class Sale:
     price: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Alarm:
+    """An alarm to raise. metric: schedule, kind of metrics, name. breaching: comparison and threshold."""
+
+    name: str
+    told: str
+    metric: tuple[str, str, str]
+    breaching: tuple[str, float]
+    periods: int = 1
+
+
 class Watched:
     """A server with the endpoint, its monitors and alarms; `hours` is its clock."""
 
@@ -111,38 +122,60 @@ class Watched:
             self.ask("sagemaker", f"Create{watching.monitor}JobDefinition", **monitors.job_definition(watching))
             self.ask("sagemaker", "CreateMonitoringSchedule", **monitors.schedule(watching))
 
-    def raise_alarms(self, inbox: str) -> tuple[str, ...]:
-        """An alarm for each feature's drift and completeness, told to whoever reads the inbox; the alarms' names."""
+    def raise_alarms(self, inbox: str, error: float) -> tuple[str, ...]:
+        """Alarms for every feature's drift and completeness and for the model's error; their names.
+
+        inbox: who is told. error: how far the model usually is off, in dollars; half as much again is too far.
+        """
         topic = str(self.ask("sns", "CreateTopic", Name=TOPIC)["TopicArn"])
         self.ask("sns", "Subscribe", TopicArn=topic, Protocol="apprise", Endpoint=inbox)
-        names = list[str]()
+        data, quality = (
+            next(watching for watching in MONITORS if watching.monitor == monitor)
+            for monitor in ("DataQuality", "ModelQuality")
+        )
+        wanted = [
+            _Alarm(
+                "valuation error",
+                "Known sale prices confirm it: the model's valuations are worse than they were in training.",
+                (quality.schedule, "model-metrics", "mae"),
+                ("GreaterThan", round(1.5 * error)),
+                # Hours are judged once their labels are there, up to three hours later.
+                periods=3,
+            )
+        ]
         for feature in FEATURES:
-            for kind, told, metric, comparison, threshold in (
-                ("drift", f"{feature} no longer looks as it did in training.", "baseline_drift", "GreaterThan", 0.1),
-                ("gaps", f"Values of {feature} are missing.", "non_null", "LessThan", 1.0),
-            ):
-                names.append(f"{ENDPOINT} {feature} {kind}")
-                self.ask(
-                    "cloudwatch",
-                    "PutMetricAlarm",
-                    AlarmName=names[-1],
-                    AlarmDescription=told,
-                    Namespace="aws/sagemaker/Endpoints/data-metrics",
-                    MetricName=f"feature_{metric}_{feature}",
-                    Dimensions=[
-                        {"Name": "Endpoint", "Value": ENDPOINT},
-                        {"Name": "MonitoringSchedule", "Value": MONITORS[0].schedule},
-                    ],
-                    Statistic="Average",
-                    Period=3600,
-                    EvaluationPeriods=1,
-                    Threshold=threshold,
-                    ComparisonOperator=f"{comparison}Threshold",
-                    # A monitor speaks once an hour: silence says nothing.
-                    TreatMissingData="ignore",
-                    AlarmActions=[topic],
-                )
-        return tuple(names)
+            drift, gaps = f"feature_baseline_drift_{feature}", f"feature_non_null_{feature}"
+            told = f"{feature} no longer looks as it did in training."
+            found = (data.schedule, "data-metrics")
+            wanted.append(_Alarm(f"{feature} drift", told, (*found, drift), ("GreaterThan", 0.1)))
+            told = f"Values of {feature} are missing."
+            wanted.append(_Alarm(f"{feature} gaps", told, (*found, gaps), ("LessThan", 1.0)))
+        for alarm in wanted:
+            self._put_alarm(alarm, topic)
+        return tuple(f"{ENDPOINT} {alarm.name}" for alarm in wanted)
+
+    def _put_alarm(self, alarm: _Alarm, topic: str) -> None:
+        schedule, kind, metric = alarm.metric
+        comparison, threshold = alarm.breaching
+        any_of_them = {"DatapointsToAlarm": 1} if alarm.periods > 1 else {}
+        self.ask(
+            "cloudwatch",
+            "PutMetricAlarm",
+            AlarmName=f"{ENDPOINT} {alarm.name}",
+            AlarmDescription=alarm.told,
+            Namespace=f"aws/sagemaker/Endpoints/{kind}",
+            MetricName=metric,
+            Dimensions=[{"Name": "Endpoint", "Value": ENDPOINT}, {"Name": "MonitoringSchedule", "Value": schedule}],
+            Statistic="Average",
+            Period=3600,
+            EvaluationPeriods=alarm.periods,
+            Threshold=threshold,
+            ComparisonOperator=f"{comparison}Threshold",
+            # A monitor speaks once an hour: silence says nothing.
+            TreatMissingData="ignore",
+            AlarmActions=[topic],
+            **any_of_them,
+        )
 
     # --- living through an hour ---------------------------------------------------------------------------------------
 
@@ -193,8 +226,14 @@ class Watched:
         self.hours.until(f"the executions of {scheduled:%H:%M}", ended)
         return found
 
-    def evaluate(self, until: datetime) -> None:
+    def deliver(self, until: datetime) -> None:
         """Wait until alarms have been evaluated up to an instant, and what they say has been delivered."""
+        self.evaluate(until)
+        store = self.server.store
+        self.hours.until("deliveries", lambda: not any(store.read(lambda tx: tx.waiting()).values()), step=0.5)
+
+    def evaluate(self, until: datetime) -> None:
+        """Wait until alarms have been evaluated up to an instant."""
         self.hours.go_to(until + timedelta(seconds=5))
         store = self.server.store
 
@@ -203,7 +242,6 @@ class Watched:
             return known is not None and known.ticked >= until
 
         self.hours.until("the alarms", evaluated)
-        self.hours.until("deliveries", lambda: not any(store.read(lambda tx: tx.waiting()).values()), step=0.5)
 
     def label(self, hour: datetime) -> int:
         """Upload what the other flats of an hour were sold for, which has become known now; how many."""

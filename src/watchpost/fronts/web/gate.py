@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from watchpost.fronts.aws.signature import ADDED_ON_THE_WAY
 from watchpost.fronts.aws.wire import Request
 
 # Printable ASCII without backslash, and no second slash: browsers take those for the start of another host.
@@ -21,7 +22,7 @@ def is_for_aws(head: Request) -> bool:
     headers = head.headers
     return (
         headers.get("authorization", "").lstrip().upper().startswith("AWS")
-        or any(name.startswith(("x-amz-", "amz-sdk-", "smithy-")) for name in headers)
+        or any(name.startswith(("x-amz-", "amz-sdk-", "smithy-")) for name in headers.keys() - ADDED_ON_THE_WAY)
         or _FOR_AWS.search(head.query) is not None
     )
 
@@ -52,9 +53,11 @@ def is_from_us(headers: Mapping[str, str], base_url: str) -> bool:
     origin = headers.get("origin")
     if origin is None:
         return headers.get("sec-fetch-site") == "same-origin"
-    return urlsplit(origin).netloc.lower() in {headers.get("host", "").lower(), urlsplit(base_url).netloc.lower()} - {
-        ""
-    }
+    try:
+        netloc = urlsplit(origin).netloc.lower()
+    except ValueError:
+        return False
+    return bool(netloc) and netloc in {headers.get("host", "").lower(), urlsplit(base_url).netloc.lower()}
 
 
 def is_own_path(path: str) -> bool:

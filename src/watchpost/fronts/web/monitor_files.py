@@ -1,6 +1,7 @@
 """What an execution left in the object store: its violations and its report."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -9,14 +10,19 @@ import msgspec
 from watchpost.constraints.violations_json import VIOLATIONS, parse_violations
 from watchpost.errors import MalformedBaseline, Refused
 from watchpost.fronts.web.rendering import monitor_path
-from watchpost.service.execution.reports import PAGE
+from watchpost.service.execution.reports import PAGE, REPORT
 from watchpost.service.monitoring.documents import MonitoringExecution
+from watchpost.service.monitoring.runs_listed import executions_listed
 from watchpost.stores.objects.objects import bucket_and_key
+from watchpost.stores.sql.monitoring_runs import RunFilter
 from watchpost.verdicts import Violation
 
 if TYPE_CHECKING:
     from watchpost.service.server import Server
 
+_STAMP, _BETWEEN = "%Y-%m-%dT%H:%M:%SZ", "--"
+_MOMENT = timedelta(microseconds=1)
+_MOST_AT_ONCE = 1000  # windows that end in the same second: one of the schedule's, any number that were asked for
 _LARGEST = 32 * 1024 * 1024  # bytes of a file that is shown; what monitors write is far smaller
 
 
@@ -36,16 +42,33 @@ class _Members(msgspec.Struct, rename="pascal"):
     processing_output_config: _Config
 
 
+class _Judged(msgspec.Struct):
+    judged: str = ""
+
+
+class _Report(msgspec.Struct):
+    """What a report says of its verdicts, as far as it is asked for here."""
+
+    figures: list[_Judged] = []
+    notes: list[str] = []
+
+
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """The violations of an execution; `trouble` says why they cannot be told, if so."""
+    """The violations of an execution; `trouble` says why they cannot be told, if so.
+
+    unjudged: what the report says of an execution that found nothing only because there was too little to judge by.
+    """
 
     violations: tuple[Violation, ...] = ()
     trouble: str = ""
+    unjudged: tuple[str, ...] = ()
 
 
 def findings(server: "Server", execution: MonitoringExecution) -> Findings:
     """What an execution found. Raises: nothing: what cannot be read is told."""
+    if execution.status == "Completed":
+        return Findings(unjudged=_unjudged(server, execution))
     if execution.status != "CompletedWithViolations":
         return Findings()
     try:
@@ -53,6 +76,17 @@ def findings(server: "Server", execution: MonitoringExecution) -> Findings:
         return Findings(parse_violations(body, VIOLATIONS))
     except (Refused, MalformedBaseline, OSError) as problem:
         return Findings(trouble=f"{VIOLATIONS} cannot be read: {problem}")
+
+
+def _unjudged(server: "Server", execution: MonitoringExecution) -> tuple[str, ...]:
+    try:
+        told = msgspec.json.decode(_read(server, execution, REPORT), type=_Report)
+    except (Refused, msgspec.MsgspecError, OSError):
+        # A monitor of somebody else's writes what it likes.
+        return ()
+    judged = {figure.judged for figure in told.figures}
+    too_little = "not_enough_data" in judged and not judged & {"kept", "violated"}
+    return (tuple(told.notes) or ("There was too little data.",)) if too_little else ()
 
 
 def report(server: "Server", execution: MonitoringExecution) -> bytes:
@@ -74,8 +108,24 @@ def execution_path(execution: MonitoringExecution) -> str:
 
 
 def moment(execution: MonitoringExecution) -> str:
-    """The scheduled time of an execution, as addresses name it."""
-    return f"{execution.scheduled:%Y-%m-%dT%H:%M:%SZ}"
+    """The scheduled time of an execution, as addresses name it; of a window that was asked for, its start and end."""
+    if execution.asked and execution.window is not None:
+        return _BETWEEN.join(f"{at.astimezone(UTC):{_STAMP}}" for at in execution.window)
+    return f"{execution.scheduled.astimezone(UTC):{_STAMP}}"
+
+
+def execution_at(server: "Server", schedule: str, named: str) -> MonitoringExecution | None:
+    """The execution of a schedule that an address names by its `moment`, or None."""
+    try:
+        at = datetime.strptime(named.rpartition(_BETWEEN)[2], _STAMP).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    if "\0" in schedule:
+        return None
+    # Addresses tell seconds, a schedule's only window may be scheduled between two of them.
+    wanted = RunFilter(schedule=schedule, scheduled=(at - _MOMENT, at + timedelta(seconds=1)))
+    found = executions_listed(server.store, wanted, _MOST_AT_ONCE, "scheduled", None, descending=True)
+    return next((execution for _, execution in found if moment(execution) == named), None)
 
 
 def has_report(execution: MonitoringExecution) -> bool:

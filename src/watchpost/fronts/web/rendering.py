@@ -79,6 +79,18 @@ def clock(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
+def window(start: datetime, end: datetime) -> str:
+    """A stretch of time for people, in UTC; what goes without saying is left out.
+
+    >>> window(datetime(2026, 7, 1, 12, tzinfo=UTC), datetime(2026, 7, 1, 13, tzinfo=UTC))
+    '2026-07-01 12:00 to 13:00 UTC'
+    """
+    start, end = start.astimezone(UTC), end.astimezone(UTC)
+    form = "%H:%M:%S" if start.second or end.second else "%H:%M"
+    day = "" if start.date() == end.date() else f"{end:%Y-%m-%d} "
+    return f"{start:%Y-%m-%d} {start:{form}} to {day}{end:{form}} UTC"
+
+
 def ago(at: datetime, now: datetime) -> str:
     """How long ago an instant was, or in how long it will be.
 
@@ -117,6 +129,7 @@ def _environment() -> "jinja2.Environment":
         "monitor_path": monitor_path,
         "iso": iso,
         "clock": clock,
+        "window": window,
         "ago": ago,
     }
     environment.globals["words"] = environment.get_template("words.html.j2").module

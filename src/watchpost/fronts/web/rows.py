@@ -29,10 +29,11 @@ class AlarmRow:
 
 @dataclass(frozen=True, slots=True)
 class MonitorRow:
-    """A monitoring schedule and its last execution, None before the first."""
+    """A monitoring schedule and its last execution, None before the first; `found`: its violations in a sentence."""
 
     schedule: MonitoringSchedule
     last: MonitoringExecution | None
+    found: str = ""
 
     @property
     def is_bad(self) -> bool:
@@ -46,9 +47,12 @@ class MonitorRow:
             return self.schedule.failure or "The schedule cannot run."
         if self.last is None:
             return "It has not run yet."
-        # The message repeats the status, as the service's own does.
+        # The message repeats the status, as the service's own does; and "job completed" is not what matters.
         message = (self.last.message or "").removeprefix(f"{self.last.status}: ")
-        return self.last.failure or message or f"The last run: {self.word}."
+        message = message.removeprefix("Job completed successfully with ")
+        # A later revision that failed leaves standing what an earlier one found: that is the news.
+        failure = self.last.failure if self.last.status in {"Failed", "Stopped"} else None
+        return failure or self.found or message[:1].upper() + message[1:] or f"The last run: {self.word}."
 
     @property
     def word(self) -> str:

@@ -69,7 +69,7 @@ def data_quality(known: Baseline, seen: Observation, report: Report) -> Iterator
 
 
 def figures(report: Report, output: Path) -> Iterator[Line]:
-    """The figures of a model: quality by name; bias and attributions from the analysis.json just written."""
+    """The figures of a model that are sure enough: quality by name, the others from the analysis.json just written."""
     analysis = output / "analysis.json"
     if analysis.is_file():
         # The original writes bare infinities, of either sign, which are no JSON but which Python's reader takes.
@@ -78,8 +78,13 @@ def figures(report: Report, output: Path) -> Iterator[Line]:
         yield from _bias("Post-Training", document.post_training_bias_metrics)
         yield from _attributions(document.explanations)
         return
-    for figure in report.figures:
-        if not figure.group and figure.value is not None and math.isfinite(figure.value):
+    found = [figure for figure in report.figures if not figure.group]
+    # An alarm must not go by a figure that the monitor itself finds too thin; where all it judges is, the rest is too.
+    thin = any(figure.judged == "not_enough_data" for figure in found)
+    if thin and not any(figure.judged in {"kept", "violated"} for figure in found):
+        return
+    for figure in found:
+        if figure.judged != "not_enough_data" and figure.value is not None and math.isfinite(figure.value):
             yield Line(figure.name, figure.value)
 
 

@@ -25,6 +25,7 @@ from watchpost.windows import Window
 Hashes = NDArray[np.uint64]
 _UNKNOWN = -1  # a record that says no time
 _SUFFIX = ".npy"
+_RECORD = np.dtype([("hash", np.uint64), ("second", np.int64)])
 
 
 class _Metadata(msgspec.Struct):
@@ -97,13 +98,12 @@ class CapturedIds:
         """Hashes, ascending, and seconds of inferences, both of the same length."""
         name = sha256("".join(sorted(each.digest() for each in files)).encode()).hexdigest()[:32]
         path = self._folder / f"{name}{_SUFFIX}"
-        if path.is_file():
-            os.utime(path)
-            table = np.load(path, mmap_mode="r", allow_pickle=False)
-            return table[0].view(np.uint64), table[1]
-        pairs = list(_captured(self._objects, files))
-        hashes = np.array([each for each, _ in pairs], dtype=np.uint64)
-        seconds = np.array([each for _, each in pairs], dtype=np.int64)
+        known = _remembered(path)
+        if known is not None:
+            return known
+        # A million records are 16 MB so; as pairs of Python's they would be ten times as much.
+        records = np.fromiter(_captured(self._objects, files), dtype=_RECORD)
+        hashes, seconds = records["hash"], records["second"]
         order = np.argsort(hashes, kind="stable")
         self._folder.mkdir(parents=True, exist_ok=True)
         # Under another name first: whoever is cut off, or does the same at once, leaves no half.
@@ -116,13 +116,23 @@ class CapturedIds:
 
 def label_ids(objects: Objects, files: Iterable[StoredObject]) -> Hashes:
     """The ids that labels of these files speak of, as hashes, ascending, each once. Raises: Refused, OSError."""
-    found = {
+    found = (
         _hash(line.eventMetadata.eventId)
         for each in files
         for line in _lines(objects, each)
         if line.eventMetadata.eventId
-    }
-    return np.array(sorted(found), dtype=np.uint64)
+    )
+    return np.unique(np.fromiter(found, dtype=np.uint64))
+
+
+def _remembered(path: Path) -> tuple[Hashes, NDArray[np.int64]] | None:
+    """What an index file says; None: there is none, or a machine that lost its power left half of it."""
+    try:
+        os.utime(path)
+        table = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (FileNotFoundError, EOFError, ValueError):
+        return None
+    return table[0].view(np.uint64), table[1]
 
 
 def by_hour(objects: Objects, uri: str, since: datetime) -> Mapping[datetime, list[StoredObject]]:

@@ -87,13 +87,17 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What an earlier revision of a window found; it stands if the run that is to replace it fails."""
+    """What an earlier revision of a window found; it stands if the run that is to replace it fails.
+
+    begun: when that revision began to read.
+    """
 
     revision: int
     status: ExecutionStatus
     job: str
     message: str | None
     baseline: dict[str, str]
+    begun: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,7 @@ class MonitoringExecution:
     window: the window where the timetable does not say it: of an adaptive schedule, of one that was asked for, of one
     that is run again. asked: somebody asked for a window that is none of the schedule's. revision: how often the window
     was run, this time included; `latest` counts runs that failed and left what stood before (`standing`). begun: when
-    this revision began to read.
+    this revision began to read: what was put before has been judged.
     """
 
     schedule: str

@@ -232,6 +232,8 @@ class Executions:
         if work.schedule is not None and work.scheduled is not None:
             execution = tx.get(EXECUTION, _key(work))
             subject = arn(self._configuration, "monitoring-schedule", work.schedule)
+        if _is_settled(work, execution, job):
+            return
         if job is not None and execution is not None and finished.status == "Completed":
             warning = self._baselines.judged(tx, execution, job, finished.baseline, now)
             finished = replace(finished, message=f"{finished.message} {warning}".rstrip()[:LONGEST_REASON])
@@ -262,6 +264,13 @@ def _key(work: Work) -> str:
     assert work.schedule is not None
     assert work.scheduled is not None
     return work.key or execution_key(work.schedule, work.scheduled)
+
+
+def _is_settled(work: Work, execution: MonitoringExecution | None, job: ProcessingJob | None) -> bool:
+    """Whether a task has ended already: another server took this one for dead, and did it."""
+    if execution is not None:
+        return execution.job != work.job or execution.status not in UNSETTLED
+    return job is None or job.status not in UNSETTLED
 
 
 def _searched(request: Request, window: Window) -> str:

@@ -67,6 +67,8 @@ class Conclusions:
                 failure=finished.failure or finished.message,
                 baseline=standing.baseline,
                 revision=standing.revision,
+                # What the failed run read was judged by nobody: labels that came before it are still late.
+                begun=standing.begun,
             )
             put_execution(tx, stood)
             data |= {"revision": execution.revision, "stands": standing.revision}

@@ -76,7 +76,9 @@ def enqueue(
         window = before.window or (None if before.start is None or before.end is None else (before.start, before.end))
         standing = before.standing
         if before.status in {"Completed", "CompletedWithViolations"}:
-            standing = Standing(before.revision, before.status, before.job, before.message, before.baseline)
+            standing = Standing(
+                before.revision, before.status, before.job, before.message, before.baseline, before.begun
+            )
     pending = MonitoringExecution(
         schedule.name,
         wanted.scheduled,

@@ -148,14 +148,15 @@ class LateLabels:
         watch = self._store.read(lambda tx: tx.get(WATCH, truth))
         if watch is not None and watch.due > now:
             return
-        if not self._store.write(lambda tx: _claimed(tx, truth, now, between)):
+        claimed = self._store.write(lambda tx: _claimed(tx, truth, now, between))
+        if claimed is None:
             return  # another server looks
         since = _hour(now - max(each.restating.within for each in watched))
         try:
             there = by_hour(self._objects, truth, since)
             seen = dict(self._store.read(lambda tx: tx.scan(SEEN, prefix=f"{truth}|")))
             fresh = {hour: new for hour, files in there.items() if (new := _unseen(files, seen.get(_key(truth, hour))))}
-            late = _Late(fresh, watch.looked if watch is not None else None, now)
+            late = _Late(fresh, claimed.looked, now)
             affected = self._affected(watched, late) if fresh else {}
         except (WatchpostError, OSError) as problem:
             if isinstance(problem, ServerError):
@@ -169,7 +170,7 @@ class LateLabels:
 
     def _affected(self, watched: Sequence[_Watched], late: _Late) -> dict[tuple[str, str], tuple[int, int]]:
         """(schedule, key of the execution) of windows with late labels: how many records, in how many files."""
-        ids = {file.uri: label_ids(self._objects, [file]) for files in late.fresh.values() for file in files}
+        ids = _Ids(self._objects)
         found: dict[tuple[str, str], tuple[int, int]] = {}
         for each in watched:
             oldest = late.now - each.restating.within
@@ -205,7 +206,7 @@ class LateLabels:
         watched: _Watched,
         execution: MonitoringExecution,
         files: Sequence[StoredObject],
-        ids: Mapping[str, Hashes],
+        ids: "_Ids",
         captured: Mapping[datetime, Sequence[StoredObject]],
     ) -> int:
         """How many of a window's records the labels of these files name."""
@@ -216,27 +217,42 @@ class LateLabels:
         import numpy as np  # noqa: PLC0415  loaded when there is a label to look for
 
         window = Window(execution.start, execution.end)
-        labels = np.unique(np.concatenate([ids[file.uri] for file in files]))
         if watched.job.source.endpoint_name is None:
             # Batches carry no ids of ours: their labels belong to the hour whose folder they lie in.
-            return sum(len(ids[file.uri]) for file in files if file.hour in window)
+            return sum(len(ids.of(file)) for file in files if file.hour in window)
+        labels = np.unique(np.concatenate([ids.of(file) for file in files]))
         inside = None if is_whole(window) else window
         return sum(self._ids.labelled(captured.get(hour, ()), labels, inside) for hour in hours(window))
 
     def _restate(self, now: datetime) -> int:
         """Run again what is due."""
-        if not any(each.due <= now for each in self.waiting().values()):
-            return 0
-        return self._store.write(lambda tx: sum(_again(tx, key, each, now) for key, each in tx.scan(RESTATEMENT)))
+        ready = self._store.read(
+            lambda tx: [key for key, each in tx.scan(RESTATEMENT) if _is_ready(tx, key, each, now)]
+        )
+        return self._store.write(lambda tx: sum(_again(tx, key, now) for key in ready)) if ready else 0
 
 
-def _claimed(tx: Transaction, truth: str, now: datetime, between: timedelta) -> bool:
-    """Whether this server is the one that looks now."""
+class _Ids:
+    """The ids of label files, each file read once, and only if a run may have missed it."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects, self._known = objects, dict[str, Hashes]()
+
+    def of(self, file: StoredObject) -> Hashes:
+        """See `label_ids`. Raises: Refused, OSError."""
+        if file.uri not in self._known:
+            self._known[file.uri] = label_ids(self._objects, [file])
+        return self._known[file.uri]
+
+
+def _claimed(tx: Transaction, truth: str, now: datetime, between: timedelta) -> LabelWatch | None:
+    """The watch of a prefix that this server looks at now; None: another one does, or it is not due."""
     watch = tx.get(WATCH, truth)
     if watch is not None and watch.due > now:
-        return False
-    tx.put(WATCH, truth, LabelWatch(watch.looked if watch is not None else None, now + between))
-    return True
+        return None
+    claimed = LabelWatch(watch.looked if watch is not None else None, now + between)
+    tx.put(WATCH, truth, claimed)
+    return claimed
 
 
 def _note(
@@ -269,15 +285,25 @@ def _note(
         tx.put(RESTATEMENT, key, made)
 
 
-def _again(tx: Transaction, key: str, restatement: Restatement, now: datetime) -> int:
-    """Put a window to work once more if its time has come; whether it was."""
+def _is_ready(tx: Transaction, key: str, restatement: Restatement, now: datetime) -> bool:
+    """Whether a window's time has come and it can be run, or what it belongs to is gone."""
+    if restatement.due > now:
+        return False
     schedule, execution = tx.get(SCHEDULE, restatement.schedule), tx.get(EXECUTION, key)
     if schedule is None or execution is None:
-        tx.delete(RESTATEMENT, key)
-        return 0
-    if restatement.due > now or is_under_way(execution) or schedule.status != "Scheduled":
-        return 0
+        return True
+    return schedule.status == "Scheduled" and not is_under_way(execution)
+
+
+def _again(tx: Transaction, key: str, now: datetime) -> int:
+    """Put a window to work once more if its time has come; whether it was."""
+    restatement = tx.get(RESTATEMENT, key)
+    if restatement is None or not _is_ready(tx, key, restatement, now):
+        return 0  # another server was faster
     tx.delete(RESTATEMENT, key)
+    schedule, execution = tx.get(SCHEDULE, restatement.schedule), tx.get(EXECUTION, key)
+    if schedule is None or execution is None:
+        return 0
     if execution.begun is not None and execution.begun > restatement.found:
         return 0  # somebody ran it again meanwhile, with these labels
     named = "1 record" if restatement.labels == 1 else f"{restatement.labels} records"

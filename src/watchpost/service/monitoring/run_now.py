@@ -90,17 +90,17 @@ def _last(tx: Transaction, schedule: MonitoringSchedule, job: Job, now: datetime
 def _meant(tx: Transaction, schedule: MonitoringSchedule, job: Job, window: Window) -> Wanted:
     """The schedule's window of that start and end, if it is one of its own; else a window that was asked for."""
     times = times_of(schedule.config, schedule.name)
-    end = times.end
+    timetable, end = times.schedule, times.end
     if end is None and job.source.end_time_offset is not None:
         end = offset(job.source.end_time_offset, "EndTimeOffset")
     at = window.end - (end or timedelta())
     before = tx.get(EXECUTION, execution_key(schedule.name, at))
-    if before is not None and (before.window or (before.start, before.end)) == (window.start, window.end):
+    known = before.window or (before.start, before.end) if before is not None else (None, None)
+    if known == (window.start, window.end):
         return Wanted(at, why=_ASKED)
-    if before is None and times.schedule is not None and adaptive_of(job.environment, times, job) is None:
-        its_own = times.schedule.previous(at) == at and times.window(at, job.source) == window
-    else:
-        its_own = False
-    if its_own:
+    # Until an execution begins, the timetable alone says what its window is.
+    regular = timetable is not None and adaptive_of(job.environment, times, job) is None
+    due = timetable is not None and timetable.previous(at) == at
+    if known[0] is None and regular and due and times.window(at, job.source) == window:
         return Wanted(at, why=_ASKED)
     return Wanted(window.end, window, asked=True, why=_ASKED)

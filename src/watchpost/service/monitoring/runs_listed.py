@@ -6,12 +6,16 @@ from watchpost.service.monitoring.documents import (
     EXECUTION,
     FIGURES,
     PROCESSING_JOB,
+    UNSETTLED,
     MonitoringExecution,
     ProcessingJob,
 )
 from watchpost.stores.sql import monitoring_runs
 from watchpost.stores.sql.monitoring_runs import Listed, Order, Place, Run, RunFilter
 from watchpost.stores.store import Store, Transaction
+
+# After a stop of many hours there are as many windows to wait for; otherwise one or two.
+_AT_ONCE = 20
 
 
 def put_execution(tx: Transaction, execution: MonitoringExecution) -> None:
@@ -54,6 +58,18 @@ def last_execution(tx: Transaction, schedule: str) -> MonitoringExecution | None
     """The execution of a schedule's latest scheduled time, or None."""
     found = monitoring_runs.listed(tx, "execution", RunFilter(schedule=schedule), 1)
     return tx.get(EXECUTION, found[0].key) if found else None
+
+
+def last_settled(tx: Transaction, schedule: str) -> MonitoringExecution | None:
+    """The execution of a schedule's latest scheduled time that has ended, or None."""
+    after: Place | None = None
+    while rows := monitoring_runs.listed(tx, "execution", RunFilter(schedule=schedule), _AT_ONCE, after=after):
+        for row in rows:
+            execution = tx.get(EXECUTION, row.key)
+            if execution is not None and execution.status not in UNSETTLED:
+                return execution
+        after = rows[-1].place
+    return None
 
 
 def executions_listed(

@@ -1,5 +1,6 @@
 """What differs between SQLite and PostgreSQL: how connections are made, how writing begins, which failures pass."""
 
+import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -144,12 +145,20 @@ def _state(problem: DBAPIError) -> str | None:
     return getattr(problem.orig, "sqlstate", None)
 
 
+def _is_locked(problem: DBAPIError) -> bool:
+    """Whether another program kept SQLite's file locked for longer than we wait."""
+    # The extended codes of a failure have its kind in their lowest byte; what the driver itself refuses has none.
+    return getattr(problem.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+
+
 def told(name: str, problem: BaseException) -> BaseException:
     """What is raised to the caller: the database's own failures as StoreUnavailable, anything else as it is."""
     if not isinstance(problem, DBAPIError) or isinstance(problem, DataError | IntegrityError | ProgrammingError):
         return problem
-    unavailable = StoreUnavailable(
-        name, f"answers: {str(problem.orig).strip()}", "Check that it is reachable, writable and not full"
-    )
+    if _is_locked(problem):
+        why, todo = "is locked: another program holds it", "Let that program finish or close it, then try again"
+    else:
+        why, todo = f"answers: {str(problem.orig).strip()}", "Check that it is reachable, writable and not full"
+    unavailable = StoreUnavailable(name, why, todo)
     unavailable.__cause__ = problem
     return unavailable

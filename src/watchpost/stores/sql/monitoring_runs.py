@@ -140,6 +140,12 @@ def listed(
     return [Listed(row.key, _place(order, row)) for row in tx.connection.execute(query)]
 
 
+def counted(tx: Transaction, kind: Kind, wanted: RunFilter) -> int:
+    """How many runs there are."""
+    query = select(func.count()).select_from(monitoring_runs).where(_C.kind == kind, *_tests(wanted))
+    return tx.connection.execute(query).scalar_one()
+
+
 def _ordered(order: Order) -> list[Column[object]]:
     return [_C[order], *([_C.scheduled] if order == "status" else []), _C.id]
 

@@ -123,8 +123,8 @@ class Writer:
         be reached, or the commit failed and nobody can tell whether it was written.
         """
         began, stage = perf_counter(), "begin"
-        with self._engines.writing.connect() as connection:
-            try:
+        try:
+            with self._engines.writing.connect() as connection:
                 transaction, stage = connection.begin(), "works"
                 for job in jobs:
                     self._attempt(job, connection)
@@ -132,13 +132,16 @@ class Writer:
                         jobs.extend(self._waiting(_MOST_WORKS - len(jobs)))
                 stage = "commit"
                 transaction.commit()
-            except DBAPIError as problem:
-                # A database that is locked for all is not asked again for each; a commit may have been done after all.
-                if (stage == "begin" and not passing(problem)) or (stage == "commit" and not undone(problem)):
-                    raise
-                for job in jobs:
-                    job.problem = job.problem or told(self._engines.name, problem)
-                return False
+        except DBAPIError as problem:
+            if stage == "begin" and not passing(problem):
+                # A database that is locked, or away, is not asked again for each: whoever came meanwhile is told too.
+                jobs.extend(self._waiting(self._jobs.qsize()) if gather else ())
+                raise
+            if stage == "commit" and not undone(problem):
+                raise  # it may have been done after all
+            for job in jobs:
+                job.problem = job.problem or told(self._engines.name, problem)
+            return False
         self._observe(len(jobs), perf_counter() - began)
         return True
 

@@ -11,17 +11,20 @@ import msgspec
 from watchpost.alarms.records import ALARM, Alarm, CompositeAlarm, MetricAlarm
 from watchpost.errors import Refused
 from watchpost.fronts.aws.wire import Response
-from watchpost.fronts.web.monitor_files import Findings, findings
+from watchpost.fronts.web.monitor_files import findings
 from watchpost.fronts.web.page import Page, Visit
 from watchpost.fronts.web.plot import described, series_plot
 from watchpost.fronts.web.rendering import rendered
 from watchpost.fronts.web.rows import alarm_row
 from watchpost.fronts.web.sentences import cause, place, rule, subject
 from watchpost.fronts.web.series import SPANS, newest, possible_spans, usual_span, watched_series
+from watchpost.fronts.web.violations_told import of_most_use
+from watchpost.reports.words import CheckWords, check_words
 from watchpost.service.alarms.overview import Standing
 from watchpost.service.monitoring.documents import MonitoringExecution
 from watchpost.service.topics.told import audiences, tellings
 from watchpost.stores.sql.alarm_history import HistoryFilter, HistoryItem
+from watchpost.verdicts import Violation
 
 if TYPE_CHECKING:
     from watchpost.service.server import Server
@@ -46,11 +49,15 @@ class PlotView:
 
 @dataclass(frozen=True, slots=True)
 class MonitorView:
-    """The monitor that reports what an alarm watches, its last execution and what that found."""
+    """The monitor that reports what an alarm watches, its last execution and what that found.
+
+    violations: those of the columns that the alarm watches first. trouble: why they cannot be told, if so.
+    """
 
     schedule: str
     last: MonitoringExecution | None
-    found: Findings
+    violations: tuple[tuple[CheckWords, Violation], ...]
+    trouble: str
 
 
 def show(server: "Server", visit: Visit) -> Response:
@@ -148,8 +155,8 @@ def _monitor(server: "Server", alarm: Alarm) -> MonitorView | None:
     """The monitoring schedule that a metric's dimensions name, if there is one."""
     if not isinstance(alarm, MetricAlarm):
         return None
-    stats = [alarm.stat, *(query.stat for query in alarm.queries)]
-    names = [dict(stat.metric.dimensions).get("MonitoringSchedule") for stat in stats if stat is not None]
+    metrics = [stat.metric for stat in (alarm.stat, *(query.stat for query in alarm.queries)) if stat is not None]
+    names = [dict(metric.dimensions).get("MonitoringSchedule") for metric in metrics]
     schedule = next((name for name in names if name), None)
     if schedule is None:
         return None
@@ -158,7 +165,12 @@ def _monitor(server: "Server", alarm: Alarm) -> MonitorView | None:
     except Refused:
         return None
     last = server.monitoring.schedules.last_execution(schedule)
-    return MonitorView(schedule, last, Findings() if last is None else findings(server, last))
+    if last is None:
+        return MonitorView(schedule, None, (), "")
+    found = findings(server, last)
+    ordered = of_most_use(found.violations, [metric.name for metric in metrics])
+    told = tuple((check_words(each.constraint_check_type), each) for each in ordered)
+    return MonitorView(schedule, last, told, found.trouble)
 
 
 def _command(alarm: Alarm) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from watchpost.errors import Refused
 from watchpost.fronts.aws.wire import Response
-from watchpost.fronts.web.monitor_files import moment, report
+from watchpost.fronts.web.monitor_files import execution_at, report
 from watchpost.fronts.web.page import Page, Visit
 from watchpost.fronts.web.rendering import HTML
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 def show(server: "Server", visit: Visit) -> Response:
     """The report."""
-    schedule, scheduled = visit.parts["schedule"], visit.parts["moment"]
-    found = next((e for e in server.monitoring.executions.all(schedule) if moment(e) == scheduled), None)
+    schedule, moment = visit.parts["schedule"], visit.parts["moment"]
+    found = execution_at(server, schedule, moment)
     if found is None:
-        raise Refused("ResourceNotFound", f"The schedule {schedule!r} has no execution of {scheduled!r}.")
+        raise Refused("ResourceNotFound", f"The schedule {schedule!r} has no execution of {moment!r}.")
     return Response(200, {"content-type": HTML, "content-security-policy": _policy()}, report(server, found))
 
 

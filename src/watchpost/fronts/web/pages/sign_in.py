@@ -1,7 +1,7 @@
 """Signing in: by a one-time link, or by pasting it. Without a token the page says how to get one."""
 
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 from watchpost.fronts.aws.wire import Response
 from watchpost.fronts.web.gate import is_own_path, is_prefetch, set_cookie
@@ -41,7 +41,8 @@ def show(server: "Server", visit: Visit) -> Response:
 def _token(given: str) -> str:
     """The token, also out of a whole link that was pasted."""
     text = given.strip()
-    return parse_qs(urlsplit(text).query).get("token", [""])[0] if "token=" in text else text
+    query = text.partition("?")[2].partition("#")[0]
+    return dict(parse_qsl(query)).get("token", "") if "token=" in text else text
 
 
 def _wanted(visit: Visit) -> str:
