@@ -103,12 +103,20 @@ def test_the_broken_columns_are_in_alarm_and_no_other(ran: Ran, left: Server) ->
     assert {state for name, state in states.items() if name.startswith(("town", "flat_type"))} == {"OK"}
 
 
-def test_the_letter_names_what_moved_and_is_shown(ran: Ran) -> None:
-    [letter] = (ran.out / "inbox").iterdir()
-    text = letter.read_text()
-    assert 'ALARM: "resale-price floor_area_sqm drift"' in text
-    assert 'ALARM: "resale-price remaining_lease gaps"' in text
-    assert all(f"| {line}" in ran.told for line in text.splitlines()[2:] if line)
+def test_labels_raise_the_alarm_of_the_models_error(left: Server) -> None:
+    assert left.alarms.reading.one("resale-price valuation error").state.value == "ALARM"
+
+
+def test_the_letters_name_what_moved_and_are_shown(ran: Ran) -> None:
+    letters = [letter.read_text() for letter in sorted((ran.out / "inbox").iterdir())]
+    broken, drifted = sorted(letters, key=lambda text: "valuation error" in text)
+    assert len(letters) == 2
+    assert 'ALARM: "resale-price floor_area_sqm drift"' in broken
+    assert 'ALARM: "resale-price remaining_lease gaps"' in broken
+    assert 'ALARM: "resale-price valuation error"' in drifted
+    assert "the model's valuations are worse than they were in training." in drifted
+    for text in letters:
+        assert all(f"| {line}" in ran.told for line in text.splitlines()[2:] if line)
 
 
 def test_late_labels_restate_model_quality_and_confirm_the_damage(ran: Ran, left: Server) -> None:

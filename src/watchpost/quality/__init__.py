@@ -7,7 +7,8 @@
 | `attributes` | Attributes: which columns hold answer, probability, truth and weight |
 | `evaluation` | Evaluation: the quality of a window, batch by batch; windows merge |
 | `regression`, `binary`, `multiclass` | one accumulator for each problem type |
-| `counted_values`, `curves` | distinct scores with their weights; ROC, precision-recall, calibration |
+| `counted_values`, `dense_cells` | distinct scores with their weights, beyond a million of them in cells |
+| `curves` | ROC, precision-recall, calibration |
 | `spread` | standard deviations by the contract's rule |
 | `document`, `quality_json` | baseline statistics and constraints, and the three files |
 | `compare` | figures against constraints, behind a gate of coverage |

@@ -32,7 +32,7 @@ def house(tmp_path: Path, clock: ManualClock) -> Iterator[House]:
     house.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not longer: Playwright runs an event loop in this thread, which others need free
 def browser():
     playwright = pytest.importorskip("playwright.sync_api", reason="browser tests need playwright, not installed")
     if not CHROMIUM.exists():

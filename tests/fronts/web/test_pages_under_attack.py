@@ -94,6 +94,15 @@ def test_a_stored_page_behind_a_link_has_no_part_in_the_session(today: House, li
             assert "content-security-policy" not in plain
 
 
+def test_no_page_is_asked_for_what_a_database_cannot_be_asked(house: House) -> None:
+    cookies = house.signed_in()
+    for path in ("/alarms/a%00b", "/monitors/%00", "/monitors/a/executions/%00/report", "/static/%00"):
+        assert house.ask(path, cookies).status == 404
+    assert "begin with a b" in house.ask("/alarms?prefix=a%00%20b", cookies).body.decode().replace(
+        '<bdi class="name">', ""
+    )
+
+
 def test_what_failed_inside_is_not_told_to_strangers(house: House, listening) -> None:
     def fail(stop: Event) -> None:
         raise ValueError("of ada@example.com")

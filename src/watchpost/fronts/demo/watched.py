@@ -241,7 +241,8 @@ class Watched:
             known = store.read(lambda tx: tx.get(EVALUATOR, THE_EVALUATOR))
             return known is not None and known.ticked >= until
 
-        self.hours.until("the alarms", evaluated)
+        # Whoever reckoned how long to wait just before the clock jumped sleeps past the jump, by no more than its beat.
+        self.hours.until("the alarms", evaluated, step=0.1)
 
     def label(self, hour: datetime) -> int:
         """Upload what the other flats of an hour were sold for, which has become known now; how many."""

@@ -84,7 +84,8 @@ class Site:
         page = None if found is None else found[0]
         if not visit.signed_in and (page is None or not page.is_open):
             return self._who_are_you(head, visit)
-        if found is None or page is None:
+        # Nothing is called by a NUL, and PostgreSQL does not even let one ask.
+        if found is None or page is None or any("\0" in part for part in found[1].values()):
             return self._trouble(visit, 404, "There is no such page", "The menu above leads to those there are.")
         if page.method == "POST" and not is_from_us(visit.headers, self._base_url):
             return self._trouble(visit, 403, "That came from another site", "Use the button on a page of this server.")
@@ -111,9 +112,9 @@ class Site:
 
 
 def _query(query: str) -> Mapping[str, str]:
-    """The first value of each name; nothing if there are absurdly many."""
+    """The first value of each name, without NUL, which no database takes; nothing if there are absurdly many."""
     try:
         pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=50)
     except ValueError:
         return {}
-    return dict(reversed(pairs))
+    return {name: value.replace("\0", "") for name, value in reversed(pairs)}

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
-from sqlalchemy import Column, ColumnElement, Index, Table, delete, func, literal, select, text, tuple_
+from sqlalchemy import Column, ColumnElement, Index, Table, delete, func, literal, select, tuple_
 
-from watchpost.stores.sql.schema import EPOCH, MICROSECOND, NAME, ROW_ID, Instant, metadata
+from watchpost.stores.sql.driver import Driver, microseconds
+from watchpost.stores.sql.schema import NAME, ROW_ID, Instant, metadata
 from watchpost.stores.store import Transaction
 
 monitoring_runs = Table(
@@ -43,10 +44,10 @@ Order = Literal["scheduled", "created", "status", "key"]
 Place = tuple[str, str, int]
 """Where a row stands in an order: what it is ordered by, its scheduled time if that breaks ties, and its number."""
 
-_PUT = text(
+_PUT = (
     "INSERT INTO monitoring_runs "
     "(kind, key, schedule, scheduled, created, modified, status, endpoint, definition, monitor) VALUES "
-    "(:kind, :key, :schedule, :scheduled, :created, :modified, :status, :endpoint, :definition, :monitor) "
+    "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
     "ON CONFLICT (kind, key) DO UPDATE SET schedule = excluded.schedule, scheduled = excluded.scheduled, "
     "created = excluded.created, modified = excluded.modified, status = excluded.status, "
     "endpoint = excluded.endpoint, definition = excluded.definition, monitor = excluded.monitor"
@@ -96,19 +97,9 @@ class RunFilter:
 
 def put(tx: Transaction, kind: Kind, run: Run) -> None:
     """Write a run's row, replacing the one it had."""
-    row = {
-        "kind": kind,
-        "key": run.key,
-        "schedule": run.schedule,
-        "scheduled": _microseconds(run.scheduled),
-        "created": _microseconds(run.created),
-        "modified": _microseconds(run.modified),
-        "status": run.status,
-        "endpoint": run.endpoint,
-        "definition": run.definition,
-        "monitor": run.monitor,
-    }
-    tx.connection.execute(_PUT, row)
+    times = (microseconds(at) for at in (run.scheduled, run.created, run.modified))
+    found_by = (run.status, run.endpoint, run.definition, run.monitor)
+    Driver(tx.connection).change(_PUT, kind, run.key, run.schedule, *times, *found_by)
 
 
 def forget(tx: Transaction, kind: Kind, key: str) -> None:
@@ -187,10 +178,6 @@ def _literal(column: Column[object], value: object) -> ColumnElement[object]:
 def _values(order: Order, after: Place) -> list[object]:
     first: object = datetime.fromisoformat(after[0]) if order in {"scheduled", "created"} else after[0]
     return [first, *([datetime.fromisoformat(after[1])] if order == "status" else []), after[2]]
-
-
-def _microseconds(at: datetime) -> int:
-    return (at - EPOCH) // MICROSECOND
 
 
 def _tests(wanted: RunFilter) -> list[ColumnElement[bool]]:
