@@ -13,7 +13,7 @@ from watchpost.service.clock import ManualClock
 from watchpost.service.configuration import Configuration
 from watchpost.service.monitoring.documents import Members, MonitoringExecution, ProcessingJob
 from watchpost.service.monitoring.monitoring import Monitoring
-from watchpost.service.monitoring.processing_execution import Execute, ModelPlan
+from watchpost.service.processing.execution import Execute, ModelPlan
 from watchpost.service.worker import Worker
 from watchpost.stores.objects.objects import BucketInfo, ObjectInfo, Objects
 from watchpost.stores.objects.open import open_objects

@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watchpost.runners import Container
+from watchpost.service.baselines.baselines import Lineage
+from watchpost.service.baselines.served import ServedModel, mismatch, models_served, several
 from watchpost.service.clock import ManualClock
 from watchpost.service.endpoints.documents import Capture, Deployment, EndpointDocument, ModelDocument, Shift, Variant
 from watchpost.service.endpoints.serving import (
@@ -21,12 +23,10 @@ from watchpost.service.endpoints.serving import (
     serving_between,
     serving_history,
 )
-from watchpost.service.monitoring.baselines import Lineage
-from watchpost.service.monitoring.baselines_served import ServedModel, mismatch, models_served, several
 from watchpost.service.monitoring.documents import Members
-from watchpost.service.monitoring.processing_execution import Finished, Task
-from watchpost.service.monitoring.processing_inputs import inputs_of
-from watchpost.service.monitoring.processing_runs import Asked
+from watchpost.service.processing.execution import Finished, Task
+from watchpost.service.processing.inputs import inputs_of
+from watchpost.service.processing.runs import Asked
 from watchpost.service.registry.documents import MODEL_PACKAGE, ModelPackage
 from watchpost.service.registry.tags import write_tags
 from watchpost.stores.objects.objects import bucket_and_key

@@ -14,8 +14,8 @@ from botocore.client import BaseClient
 
 from watchpost.service.clock import ManualClock
 from watchpost.service.execution.spec import Spec, local, read_spec, write_spec
-from watchpost.service.monitoring.processing_images import Command, read_settings, repository
-from watchpost.service.monitoring.processing_runs import Ended, Runs
+from watchpost.service.processing.images import Command, read_settings, repository
+from watchpost.service.processing.runs import Ended, Runs
 from watchpost.stores.store import Store
 
 from .monitored import HOUR, ROLE, World, baseline_job, capture_line, captured, definition, timetable

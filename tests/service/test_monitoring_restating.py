@@ -15,8 +15,8 @@ from watchpost.metrics.identity import Datum, Metric, MetricStat
 from watchpost.service.clock import ManualClock
 from watchpost.service.metrics.metrics import Metrics
 from watchpost.service.monitoring.documents import Members, MonitoringType
-from watchpost.service.monitoring.processing_execution import Finished, Task
-from watchpost.service.monitoring.processing_runs import Asked
+from watchpost.service.processing.execution import Finished, Task
+from watchpost.service.processing.runs import Asked
 from watchpost.stores.objects.folder import FolderObjects
 from watchpost.stores.objects.objects import Objects
 from watchpost.stores.open import open_store

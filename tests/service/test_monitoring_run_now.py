@@ -11,8 +11,8 @@ from watchpost.errors import Refused
 from watchpost.metrics.identity import Datum, Metric
 from watchpost.service.clock import ManualClock
 from watchpost.service.monitoring.documents import Members
-from watchpost.service.monitoring.processing_execution import Finished, Task
-from watchpost.service.monitoring.processing_runs import Asked
+from watchpost.service.processing.execution import Finished, Task
+from watchpost.service.processing.runs import Asked
 from watchpost.stores.objects.objects import Objects
 from watchpost.stores.open import open_store
 from watchpost.stores.store import Store

@@ -15,12 +15,13 @@ from watchpost.service.endpoints.serving import SERVING, Serving, ServingVariant
 from watchpost.service.monitoring.documents import Cursor, Members, MonitoringSchedule
 from watchpost.service.monitoring.executions_request import hours
 from watchpost.service.monitoring.job import Source, times_of
-from watchpost.service.monitoring.processing_execution import Finished, Task
-from watchpost.service.monitoring.processing_runs import Asked
-from watchpost.service.monitoring.retention import Retention
-from watchpost.service.monitoring.retention_holds import needed_since
-from watchpost.service.monitoring.retention_objects import BEGUN, Batch
-from watchpost.service.monitoring.retention_settings import (
+from watchpost.service.processing.execution import Finished, Task
+from watchpost.service.processing.runs import Asked
+from watchpost.service.retention.holds import needed_since
+from watchpost.service.retention.object_expiration import BucketLifecycles, LifecycleRule, expires_at
+from watchpost.service.retention.objects import BEGUN, Batch
+from watchpost.service.retention.retention import Retention
+from watchpost.service.retention.settings import (
     Captures,
     Disk,
     Executions,
@@ -28,7 +29,6 @@ from watchpost.service.monitoring.retention_settings import (
     RetentionSettings,
     read_settings,
 )
-from watchpost.service.object_expiration import BucketLifecycles, LifecycleRule, expires_at
 from watchpost.stores.objects.objects import Condition
 from watchpost.stores.objects.open import open_objects
 from watchpost.stores.store import Store

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from watchpost.service.configuration import Configuration
-from watchpost.service.object_expiration import LIFECYCLE
+from watchpost.service.retention.object_expiration import LIFECYCLE
 from watchpost.stores.objects.objects import Objects
 from watchpost.stores.objects.open import open_objects
 from watchpost.stores.objects.uploads import Uploads

@@ -24,14 +24,14 @@ from watchpost.service.metrics.metrics import Metrics
 from watchpost.service.metrics.queries import MetricQueries
 from watchpost.service.monitoring.endpoints import MonitoredEndpoints
 from watchpost.service.monitoring.monitoring import Monitoring
-from watchpost.service.monitoring.retention import Retention
-from watchpost.service.monitoring.retention_settings import read_settings as read_retention
-from watchpost.service.object_expiration import BucketLifecycles
 from watchpost.service.objects import opened_objects
 from watchpost.service.pulse import Pulse
 from watchpost.service.queued_work import Trade, worker
 from watchpost.service.registry.model_registry import ModelRegistry
 from watchpost.service.registry.tags import SagemakerTags
+from watchpost.service.retention.object_expiration import BucketLifecycles
+from watchpost.service.retention.retention import Retention
+from watchpost.service.retention.settings import read_settings as read_retention
 from watchpost.service.self_metrics import SelfMetrics
 from watchpost.service.sign_in import SignIn
 from watchpost.service.topics.topics import Topics

@@ -12,9 +12,9 @@ from botocore.exceptions import ClientError
 from watchpost.errors import Refused
 from watchpost.fronts.aws.app import application
 from watchpost.service.configuration import Configuration
-from watchpost.service.monitoring.retention import Retention
-from watchpost.service.monitoring.retention_settings import RetentionSettings
-from watchpost.service.object_expiration import BucketLifecycles, LifecycleRule
+from watchpost.service.retention.object_expiration import BucketLifecycles, LifecycleRule
+from watchpost.service.retention.retention import Retention
+from watchpost.service.retention.settings import RetentionSettings
 from watchpost.service.server import Server, open_server
 
 from .asking import client, listening

@@ -4,8 +4,8 @@ import json
 from dataclasses import dataclass
 
 from watchpost.fronts.demo.fitting import FEATURES, LABEL
+from watchpost.service.labels.restating import RESTATE_AFTER
 from watchpost.service.monitoring.documents import Members, MonitoringType
-from watchpost.service.monitoring.restating import RESTATE_AFTER
 
 BUCKET, ENDPOINT, MODEL = "resale", "resale-price", "resale-price-v1"
 ROLE = "arn:aws:iam::000000000000:role/SageMakerRole"

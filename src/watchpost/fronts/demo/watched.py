@@ -17,8 +17,8 @@ from watchpost.fronts.demo.fitting import CATEGORIES, FEATURES, LABEL, NUMBERS
 from watchpost.fronts.demo.hours import HOUR, Hours
 from watchpost.fronts.demo.monitors import BUCKET, ENDPOINT, MODEL, MONITORS, PREDICTED, ROLE, Watching
 from watchpost.service.alarms.documents import EVALUATOR, THE_EVALUATOR
+from watchpost.service.labels.late_labels import WATCH
 from watchpost.service.monitoring.documents import UNSETTLED, MonitoringExecution
-from watchpost.service.monitoring.late_labels import WATCH
 
 if TYPE_CHECKING:
     from watchpost.service.server import Server

@@ -13,10 +13,10 @@ from threading import BoundedSemaphore
 import structlog
 
 from watchpost.errors import Refused, ServerError, WatchpostError
+from watchpost.service.baselines.baselines import Baselines
 from watchpost.service.clock import Clock
 from watchpost.service.configuration import Configuration
 from watchpost.service.monitoring.alerts import MonitoringAlerts
-from watchpost.service.monitoring.baselines import Baselines
 from watchpost.service.monitoring.documents import (
     EXECUTION,
     PROCESSING_JOB,
@@ -34,10 +34,10 @@ from watchpost.service.monitoring.executions_request import Endpoints, Request, 
 from watchpost.service.monitoring.executions_revisions import keep_report
 from watchpost.service.monitoring.job import Job, times_of
 from watchpost.service.monitoring.news import MonitoringNews
-from watchpost.service.monitoring.processing import outputs_of
-from watchpost.service.monitoring.processing_execution import LONGEST_REASON, Execute, Finished, Task
 from watchpost.service.monitoring.runs_listed import put_execution, put_job
 from watchpost.service.monitoring.schedules import resolved
+from watchpost.service.processing.execution import LONGEST_REASON, Execute, Finished, Task
+from watchpost.service.processing.processing import outputs_of
 from watchpost.service.worker import Done, Outcome, Performer, Retry
 from watchpost.stores.objects.objects import Objects
 from watchpost.stores.store import Entry, Store, Transaction

@@ -15,8 +15,8 @@ from watchpost.service.monitoring.documents import (
     MonitoringExecution,
 )
 from watchpost.service.monitoring.news import MonitoringNews
-from watchpost.service.monitoring.processing_execution import Finished
 from watchpost.service.monitoring.runs_listed import put_execution
+from watchpost.service.processing.execution import Finished
 from watchpost.stores.store import Entry, Transaction
 
 LABELLED = frozenset({"ModelQuality", "ModelBias"})

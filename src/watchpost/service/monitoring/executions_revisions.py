@@ -1,6 +1,6 @@
 """The reports of a window's earlier revisions, kept beside the newest one."""
 
-from watchpost.service.monitoring.processing_inputs import OTHERS
+from watchpost.service.processing.inputs import OTHERS
 from watchpost.stores.objects.objects import Objects, bucket_and_key
 
 

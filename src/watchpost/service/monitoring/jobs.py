@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from watchpost.errors import Refused
 from watchpost.service.clock import Clock
 from watchpost.service.configuration import Configuration
+from watchpost.service.labels.restating import restating_of
 from watchpost.service.monitoring.adaptive import ADAPTIVE, parse_bounds
 from watchpost.service.monitoring.documents import (
     JOB_DEFINITION,
@@ -17,7 +18,6 @@ from watchpost.service.monitoring.documents import (
     not_found,
 )
 from watchpost.service.monitoring.job import job_of
-from watchpost.service.monitoring.restating import restating_of
 from watchpost.service.registry.tags import write_tags
 from watchpost.stores.store import Entry, Store, Transaction
 

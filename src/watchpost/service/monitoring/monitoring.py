@@ -4,25 +4,25 @@ from collections.abc import Callable
 from datetime import datetime
 from threading import Event as Stop
 
+from watchpost.service.baselines.baselines import LINEAGE, Lineage
 from watchpost.service.clock import Clock
 from watchpost.service.configuration import Configuration
+from watchpost.service.labels.late_labels import LateLabels
 from watchpost.service.monitoring.alerts import MonitoringAlerts
-from watchpost.service.monitoring.baselines import LINEAGE, Lineage
 from watchpost.service.monitoring.documents import BASELINE, BaselineVersion, MonitoringExecution
 from watchpost.service.monitoring.executions import Executions, Flush
 from watchpost.service.monitoring.executions_end import MetricSink
 from watchpost.service.monitoring.executions_request import Endpoints
 from watchpost.service.monitoring.jobs import JobDefinitions
-from watchpost.service.monitoring.late_labels import LateLabels
 from watchpost.service.monitoring.news import MonitoringNews, PublishesEvents
-from watchpost.service.monitoring.processing import ProcessingJobs
-from watchpost.service.monitoring.processing_execution import Execute, Execution, ModelPlan, PutLog
-from watchpost.service.monitoring.processing_inputs import clear
-from watchpost.service.monitoring.processing_runs import Runs
 from watchpost.service.monitoring.run_now import RunNow
 from watchpost.service.monitoring.run_state import RunState, run_state
 from watchpost.service.monitoring.schedules import MonitoringSchedules
 from watchpost.service.monitoring.schedules_due import DueWindows
+from watchpost.service.processing.execution import Execute, Execution, ModelPlan, PutLog
+from watchpost.service.processing.inputs import clear
+from watchpost.service.processing.processing import ProcessingJobs
+from watchpost.service.processing.runs import Runs
 from watchpost.service.worker import Interrupted, Performer
 from watchpost.stores.objects.objects import Objects
 from watchpost.stores.store import Store

@@ -9,7 +9,7 @@ from watchpost.service.monitoring.documents import (
     ExecutionStatus,
     MonitoringExecution,
 )
-from watchpost.service.monitoring.processing import outputs_of
+from watchpost.service.processing.processing import outputs_of
 from watchpost.stores.store import Transaction
 
 

@@ -7,7 +7,7 @@ from watchpost.errors import Refused
 from watchpost.fronts.aws.operation import Call
 from watchpost.fronts.aws.s3.buckets import found
 from watchpost.fronts.aws.s3.requests import Members, not_here
-from watchpost.service.object_expiration import LifecycleRule
+from watchpost.service.retention.object_expiration import LifecycleRule
 
 if TYPE_CHECKING:
     from watchpost.service.server import Server

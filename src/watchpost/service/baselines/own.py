@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from watchpost.service.baselines.served import ServedModel, package_name
 from watchpost.service.endpoints.documents import MODEL
-from watchpost.service.monitoring.baselines_served import ServedModel, package_name
 from watchpost.service.monitoring.documents import BASELINE, BaselineVersion, MonitoringType
 from watchpost.service.registry.documents import MODEL_PACKAGE, ModelPackage, package_key
 from watchpost.service.registry.tags import tags_on

@@ -14,10 +14,10 @@ import structlog
 
 from watchpost.documents import Kind
 from watchpost.errors import Refused
+from watchpost.service.baselines.own import OwnBaseline, own_baseline, owners
+from watchpost.service.baselines.served import ServedModel, mismatch, models_served, package_name, several
 from watchpost.service.configuration import Configuration
 from watchpost.service.endpoints.serving import serving_history
-from watchpost.service.monitoring.baselines_own import OwnBaseline, own_baseline, owners
-from watchpost.service.monitoring.baselines_served import ServedModel, mismatch, models_served, package_name, several
 from watchpost.service.monitoring.documents import (
     BASELINE,
     BaselineVersion,
@@ -27,8 +27,8 @@ from watchpost.service.monitoring.documents import (
 )
 from watchpost.service.monitoring.job import Job
 from watchpost.service.monitoring.news import MonitoringNews
-from watchpost.service.monitoring.processing_images import repository
-from watchpost.service.monitoring.processing_inputs import inputs_of
+from watchpost.service.processing.images import repository
+from watchpost.service.processing.inputs import inputs_of
 from watchpost.stores.store import Entry, Transaction
 from watchpost.windows import Window
 

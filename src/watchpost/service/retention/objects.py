@@ -8,8 +8,8 @@ import structlog
 
 from watchpost.documents import Kind
 from watchpost.errors import Refused
-from watchpost.service.monitoring.retention_holds import Holds, hour_of
-from watchpost.service.object_expiration import expires_at
+from watchpost.service.retention.holds import Holds, hour_of
+from watchpost.service.retention.object_expiration import expires_at
 from watchpost.stores.objects.objects import Condition, ObjectInfo, Objects
 from watchpost.stores.store import Entry, Store, Transaction
 

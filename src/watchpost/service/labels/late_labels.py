@@ -17,13 +17,13 @@ from watchpost.documents import Kind
 from watchpost.errors import Refused, ServerError, WatchpostError
 from watchpost.service.clock import Clock
 from watchpost.service.configuration import Configuration
-from watchpost.service.monitoring.captured_ids import CapturedIds, Hashes, StoredObject, by_hour, label_ids
+from watchpost.service.labels.captured_ids import CapturedIds, Hashes, StoredObject, by_hour, label_ids
+from watchpost.service.labels.restating import Restating, restating_of
 from watchpost.service.monitoring.documents import EXECUTION, SCHEDULE, MonitoringExecution, execution_key
 from watchpost.service.monitoring.executions_end import LABELLED
 from watchpost.service.monitoring.executions_pending import Wanted, enqueue, is_under_way
 from watchpost.service.monitoring.executions_request import Endpoints, captured_below, folders, hours, is_whole
 from watchpost.service.monitoring.job import Job
-from watchpost.service.monitoring.restating import Restating, restating_of
 from watchpost.service.monitoring.schedules import resolved
 from watchpost.stores.objects.objects import Objects
 from watchpost.stores.store import Entry, Store, Transaction

@@ -19,8 +19,8 @@ from watchpost.service.monitoring.documents import (
 )
 from watchpost.service.monitoring.executions_pending import QUEUE, WORK, Work
 from watchpost.service.monitoring.news import MonitoringNews
-from watchpost.service.monitoring.processing_inputs import inputs_of
 from watchpost.service.monitoring.runs_listed import delete_job, put_job
+from watchpost.service.processing.inputs import inputs_of
 from watchpost.service.registry.tags import write_tags
 from watchpost.stores.store import Entry, Store, Transaction
 

@@ -10,6 +10,7 @@ from watchpost.errors import InputError, Refused
 from watchpost.service.configuration import Configuration
 from watchpost.service.endpoints.documents import ENDPOINT
 from watchpost.service.endpoints.serving import serving_history
+from watchpost.service.labels.restating import restating_of
 from watchpost.service.monitoring.adaptive import adaptive_of
 from watchpost.service.monitoring.documents import (
     CURSOR,
@@ -22,7 +23,6 @@ from watchpost.service.monitoring.documents import (
 from watchpost.service.monitoring.executions_pending import QUEUE, WORK
 from watchpost.service.monitoring.executions_request import CAPTURE_PREFIX
 from watchpost.service.monitoring.job import Job, Source, Times, times_of
-from watchpost.service.monitoring.restating import restating_of
 from watchpost.service.monitoring.schedules import resolved
 from watchpost.service.registry.documents import MODEL_PACKAGE
 from watchpost.stores.objects.objects import Objects, bucket_and_key

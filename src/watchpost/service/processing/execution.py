@@ -16,9 +16,8 @@ from watchpost.runners import Plan, Upstream
 from watchpost.service.clock import Clock
 from watchpost.service.execution.spec import METRICS, REQUEST, Spec, local
 from watchpost.service.monitoring.documents import Members, ProcessingJob
-from watchpost.service.monitoring.processing import outputs_of
-from watchpost.service.monitoring.processing_images import SETTINGS, Command, Ours, Unknown, program_of, read_settings
-from watchpost.service.monitoring.processing_inputs import (
+from watchpost.service.processing.images import SETTINGS, Command, Ours, Unknown, program_of, read_settings
+from watchpost.service.processing.inputs import (
     ProcessingInput,
     bring,
     clear,
@@ -27,7 +26,8 @@ from watchpost.service.monitoring.processing_inputs import (
     stage,
     upload,
 )
-from watchpost.service.monitoring.processing_runs import Asked, Ended, Runs
+from watchpost.service.processing.processing import outputs_of
+from watchpost.service.processing.runs import Asked, Ended, Runs
 from watchpost.stores.objects.objects import Objects
 
 LOG_GROUP = "/aws/sagemaker/ProcessingJobs"

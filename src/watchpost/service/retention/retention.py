@@ -18,12 +18,12 @@ from watchpost.service.endpoints.documents import ENDPOINT, ENDPOINT_CONFIG
 from watchpost.service.endpoints.serving import SERVING
 from watchpost.service.monitoring.documents import SCHEDULE
 from watchpost.service.monitoring.executions_request import CAPTURE_PREFIX
-from watchpost.service.monitoring.retention_executions import OldExecutions
-from watchpost.service.monitoring.retention_holds import capture_folder, current_holds, with_manifests
-from watchpost.service.monitoring.retention_objects import BATCH, Expiring, ExpiringObjects, Swept
-from watchpost.service.monitoring.retention_settings import SETTINGS, RetentionSettings
 from watchpost.service.monitoring.schedules import resolved
-from watchpost.service.object_expiration import BucketLifecycles, is_remote
+from watchpost.service.retention.executions import OldExecutions
+from watchpost.service.retention.holds import capture_folder, current_holds, with_manifests
+from watchpost.service.retention.object_expiration import BucketLifecycles, is_remote
+from watchpost.service.retention.objects import BATCH, Expiring, ExpiringObjects, Swept
+from watchpost.service.retention.settings import SETTINGS, RetentionSettings
 from watchpost.stores.objects.objects import Objects, bucket_and_key
 from watchpost.stores.store import Store, Transaction
 

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from watchpost.documents import Kind
+from watchpost.service.baselines.baselines import LINEAGE
 from watchpost.service.endpoints.serving import SERVING
-from watchpost.service.monitoring.baselines import LINEAGE
 from watchpost.service.monitoring.documents import (
     ALERT_CHANGE,
     EXECUTION,
@@ -17,10 +17,10 @@ from watchpost.service.monitoring.documents import (
     MonitoringExecution,
     ProcessingJob,
 )
-from watchpost.service.monitoring.processing import outputs_of
-from watchpost.service.monitoring.retention_holds import Holds
-from watchpost.service.monitoring.retention_objects import Expiring, ExpiringObjects, Stopped, Swept
 from watchpost.service.monitoring.runs_listed import delete_execution, delete_job
+from watchpost.service.processing.processing import outputs_of
+from watchpost.service.retention.holds import Holds
+from watchpost.service.retention.objects import Expiring, ExpiringObjects, Stopped, Swept
 from watchpost.stores.objects.objects import ObjectInfo, Objects, bucket_and_key
 from watchpost.stores.store import Entry, Store, Transaction
 

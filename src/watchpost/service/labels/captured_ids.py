@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from watchpost.data.sources import Source
-from watchpost.service.monitoring.processing_inputs import bring
+from watchpost.service.processing.inputs import bring
 from watchpost.stores.objects.objects import ObjectInfo, Objects, bucket_and_key
 from watchpost.windows import Window
 

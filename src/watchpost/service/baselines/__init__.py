@@ -1,0 +1,1 @@
+"""Baselines by version, tied to the models they were made for."""

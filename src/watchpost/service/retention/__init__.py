@@ -1,0 +1,1 @@
+"""What ages out: objects, executions, and what must not be deleted yet."""
