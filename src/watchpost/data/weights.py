@@ -51,7 +51,7 @@ def probability_text(attributes: object) -> str | None:
     >>> probability_text(["session=7", "watchpost-inclusion-probability=0.1"])
     '0.1'
     """
-    listed = attributes if isinstance(attributes, list) else ()
+    listed: Sequence[object] = attributes if isinstance(attributes, list) else ()
     for attribute in reversed(listed):
         if isinstance(attribute, str) and attribute.startswith(PROBABILITY_PREFIX):
             return attribute.removeprefix(PROBABILITY_PREFIX)
