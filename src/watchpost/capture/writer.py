@@ -21,9 +21,10 @@ from watchpost.capture.record import CapturedCall, kept
 from watchpost.capture.states import state_folder
 
 _POLL_SECONDS = 0.1
-# A slice is some 0.5 ms of work. Between slices the thread sleeps, so that a request never waits longer than that for
-# the interpreter's lock; without a sleep it would wait for the 5 ms after which Python makes threads take turns.
-_SLICE, _BREATH_SECONDS = 256, 0.0005
+# The largest slice is some 0.5 ms of work, the smallest a tenth of that. Between slices the thread sleeps, so that a
+# request never waits longer than a slice for the interpreter's lock; without a sleep it would wait for the 5 ms after
+# which Python makes threads take turns. Each sleep costs the requests a little, so a full queue is cut in larger ones.
+_LEAST_SLICE, _MOST_SLICE, _SLICES, _BREATH_SECONDS = 24, 256, 8, 0.0005
 
 
 class CaptureWriter:
@@ -242,17 +243,19 @@ class CaptureWriter:
     def _turn(self, collector: Collector, *, everything: bool) -> None:
         """Empty the queue as it stands, write what is due, note how far it came."""
         collector.note(self._handed_over)
-        for _ in range(-(-len(self._queue) // _SLICE)):
+        waiting = len(self._queue)
+        size = min(max(waiting // _SLICES, _LEAST_SLICE), _MOST_SLICE)
+        for _ in range(-(-waiting // size)):
             now = self.clock()
-            collector.collect(self._taken(), now)
+            collector.collect(self._taken(size), now)
             if not everything:
                 time.sleep(_BREATH_SECONDS)
         collector.write_due(self.clock(), everything=everything)
         collector.note(self._handed_over)
 
-    def _taken(self) -> list[CapturedCall]:
+    def _taken(self, most: int) -> list[CapturedCall]:
         with self._lock:
-            taken = [self._queue.popleft() for _ in range(min(_SLICE, len(self._queue)))]
+            taken = [self._queue.popleft() for _ in range(min(most, len(self._queue)))]
             self._queued_bytes -= sum([len(call.input or b"") + len(call.output or b"") for call in taken])
             return taken
 
