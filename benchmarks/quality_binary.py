@@ -26,8 +26,13 @@ def predictions(rows: int) -> str:
     return str(path)
 
 
-def limit(path: str) -> Callable[[], object]:
-    """The least anyone can do: read both columns and add them up."""
+def reading(path: str) -> Callable[[], object]:
+    """The least anyone can do who needs the rows: read both columns."""
+    return lambda: pl.read_parquet(path)
+
+
+def adding(path: str) -> Callable[[], object]:
+    """The least anyone can do who needs none at hand: read both columns and add them up."""
     return lambda: pl.scan_parquet(path).sum().collect(engine="streaming")
 
 
@@ -72,7 +77,8 @@ def sklearn(path: str) -> Callable[[], object]:
 
 
 CONTENDERS: dict[str, Contender] = {
-    "polars sum of both columns (the limit)": limit,
+    "polars read of both columns (the limit)": reading,
+    "polars sum of both columns": adding,
     "Watchpost": ours,
     "scikit-learn": sklearn,
 }

@@ -28,6 +28,12 @@ def test_the_hash_is_xxhash64_with_seed_42(values):
     assert hashes.tolist() == [xxhash.xxh64(value.encode(), seed=42).intdigest() for value in values]
 
 
+@given(texts)
+def test_many_strings_are_hashed_as_few_are(values):
+    many = pl.Series(values * 600, dtype=pl.String)
+    assert xxhash64(many).tolist() == xxhash64(pl.Series(values, dtype=pl.String)).tolist() * 600
+
+
 @given(st.lists(texts, min_size=1, max_size=4), st.randoms(use_true_random=False))
 def test_neither_order_nor_repetition_nor_cuts_change_the_registers(pieces, random):
     at_once = DistinctSketch()

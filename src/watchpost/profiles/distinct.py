@@ -17,6 +17,7 @@ Hashes = NDArray[np.uint64]
 PRECISION = 9
 REGISTERS = 1 << PRECISION
 _SEED = 42
+_FEW = 512  # strings, below which polars' own start-up costs more than Python's loop
 _LINEAR_LIMIT = 400.0  # below this estimate linear counting is the better one (threshold of the HLL++ paper for p = 9)
 
 _P1, _P2, _P3, _P4, _P5 = (
@@ -38,9 +39,7 @@ def xxhash64(texts: pl.Series) -> Hashes:
 
     Strings of one length are hashed together: the loops below run over a string's words, not over strings.
     """
-    lengths = texts.str.len_bytes().to_numpy()
-    order = np.argsort(lengths, kind="stable")
-    joined = np.frombuffer((texts.gather(order).str.join("").item() or "").encode(), dtype=np.uint8)
+    lengths, order, joined = _by_length(texts)
     hashes = np.empty(len(texts), dtype=np.uint64)
     start = 0
     for rows in np.split(order, np.flatnonzero(np.diff(lengths[order])) + 1):
@@ -49,6 +48,20 @@ def xxhash64(texts: pl.Series) -> Hashes:
         hashes[rows] = _hash_equal_lengths(joined[start:end].reshape(len(rows), length))
         start = end
     return hashes
+
+
+def _by_length(texts: pl.Series) -> tuple[NDArray[np.integer], NDArray[np.intp], NDArray[np.uint8]]:
+    """The strings' lengths in bytes, their order by length, and their bytes in that order."""
+    if len(texts) <= _FEW:
+        encoded = [text.encode() for text in texts.to_list()]
+        lengths: NDArray[np.integer] = np.fromiter(map(len, encoded), np.int64, len(encoded))
+        order = np.argsort(lengths, kind="stable")
+        data = b"".join([encoded[row] for row in order.tolist()])
+    else:
+        lengths = texts.str.len_bytes().to_numpy()
+        order = np.argsort(lengths, kind="stable")
+        data = (texts.gather(order).str.join("").item() or "").encode()
+    return lengths, order, np.frombuffer(data, dtype=np.uint8)
 
 
 def _hash_equal_lengths(data: NDArray[np.uint8]) -> Hashes:
