@@ -20,6 +20,12 @@ def credentials() -> None:
 
     They are kept in the file `credentials` of the home folder, which only its owner can read. What is added or removed
     counts from the next request on, the server running or not.
+
+    \b
+    Examples:
+      watchpost credentials add grafana
+      watchpost credentials list
+      watchpost credentials remove grafana
     """
 
 

@@ -30,6 +30,11 @@ def dead_letters() -> None:
     `failed`: every attempt is known to have failed. `unknown`: the server stopped in the middle of an attempt, which
     may or may not have had its effect; nothing does it again but you. Each is kept for two weeks; what you decide
     stands in the journal.
+
+    \b
+    Examples:
+      watchpost dead-letters list
+      watchpost dead-letters redrive deliver-webhook/00000000000000000017
     """
 
 
