@@ -91,16 +91,21 @@ Told(uvicorn.Config(app, port=0, **settings)).run()
 """
 
 
+# As found: the client ties itself to one of them, and a later server must not be told of that one only.
+USABLE = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+
 def cores() -> tuple[int, int]:
     """A core for the server and one for the client; -1 where there are not two."""
-    usable = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-    return (usable[0], usable[1]) if len(usable) > 1 else (-1, -1)
+    return (USABLE[0], USABLE[1]) if len(USABLE) > 1 else (-1, -1)
 
 
 def started(kind: str, pause: float) -> int:
     """A server of that kind; the port it listens at."""
     server_core, client_core = cores()
     command = [sys.executable, "-c", SERVER, kind, str(pause), mkdtemp(prefix="capture-bench-"), str(server_core)]
+    if client_core >= 0:
+        os.sched_setaffinity(0, USABLE)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT)
     atexit.register(process.kill)
     if client_core >= 0:
