@@ -1,8 +1,8 @@
 # Everything a person does with this checkout. Needs Python 3.11 or newer, make and a package index; nothing else.
 #
 # The environment is .venv in the checkout. It is made on first use and again only when pyproject.toml or
-# constraints.txt change. `make demo` installs the package with its server; tests and checks add
-# PostgreSQL's driver and the dev group.
+# constraints.txt change; when the kernels change, only they are compiled again. `make demo` installs the package with
+# its server; tests and checks add PostgreSQL's driver and the dev group.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -14,6 +14,19 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3 p
 	done)
 BIN := .venv/bin
 PINNED := -c constraints.txt --build-constraint constraints.txt
+KERNELS := hatch_build.py $(wildcard src/watchpost/kernels/*.c src/watchpost/kernels/*.h)
+# The kernels want a C compiler. Where none works, the environment is given one from the package index. -I because pip
+# hides the environment's packages from what a build starts.
+ifneq ($(WATCHPOST_KERNELS),none)
+ifeq ($(origin CC),default)
+ifeq ($(shell for each in cc gcc clang; do printf '\043include <stdlib.h>\n' | "$$each" -x c -c -o /dev/null - 2>/dev/null \
+	&& { echo "$$each"; break; }; done),)
+COMPILER := --group compiler
+export CC := "$(CURDIR)/.venv/bin/python" -I -m ziglang cc
+export ZIG_GLOBAL_CACHE_DIR ?= $(CURDIR)/.venv/zig
+endif
+endif
+endif
 # One BLAS thread: the suite runs one process per core already.
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
@@ -55,21 +68,23 @@ wheel: .venv/installed ## build the wheel into dist/
 
 pins: .venv/installed ## resolve constraints.txt anew from pyproject.toml
 	$(BIN)/pip install --quiet uv
-	@{ sed -n '/^#/p' constraints.txt; $(BIN)/uv pip compile pyproject.toml --group dev --extra server --extra postgres --universal --python-version 3.11 \
+	@{ sed -n '/^#/p' constraints.txt; $(BIN)/uv pip compile pyproject.toml --group dev --group compiler --extra server --extra postgres --universal --python-version 3.11 \
 		--fork-strategy fewest --upgrade --quiet --no-header --no-annotate --no-emit-package watchpost; } > .venv/constraints.txt
 	@mv .venv/constraints.txt constraints.txt
 
 clean: ## remove the environment and everything made
 	rm -rf .venv dist build demo benchmarks/data .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -f src/watchpost/kernels/_kernels.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.venv/installed: pyproject.toml constraints.txt
+.venv/installed: pyproject.toml constraints.txt $(KERNELS)
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer with venv found. Install one, or say make PYTHON=/path/to/python." >&2; exit 2; }
 	@test -x $(BIN)/python || { echo "Making .venv with $(PYTHON)"; $(PYTHON) -m venv .venv; }
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt pip
-	$(BIN)/python -m pip install -qq $(PINNED) -e '.[server]'
+	$(if $(COMPILER),$(BIN)/python -m pip install -qq -c constraints.txt $(COMPILER))
+	$(BIN)/python -m pip install -qq $(PINNED) $(if $(filter-out $(KERNELS),$?),-e '.[server]',--no-deps -e .)
 	@touch $@
 
-.venv/developed: .venv/installed
+.venv/developed: pyproject.toml constraints.txt | .venv/installed
 	$(BIN)/python -m pip install -qq $(PINNED) -e '.[server,postgres]' --group dev
 	@touch $@

@@ -6,8 +6,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from watchpost import kernels
 from watchpost.data.cells import typed_text
-from watchpost.data.cells_between import Variable, cells_between
+from watchpost.data.cells_between import Variable, cells_between, read_by_polars, read_proved
 from watchpost.data.counting import count_dots_between_digits
 
 numbers = st.one_of(st.integers(0, 99).map(str), st.floats(0, 9).map("{:.2f}".format))
@@ -21,8 +22,21 @@ LITERALS = ('{"é 1.5":"', '\\n","x, y":"', '"}')
 def between(rows: list[str], texts: list[str], literals: tuple[str, str, str] = LITERALS) -> dict[int, pl.DataFrame]:
     before, middle, after = literals
     data = "".join(f"{before}{row}{middle}{text}{after}\n" for row, text in zip(rows, texts, strict=True)).encode()
-    found = cells_between(data, len(rows), literals, [Variable(rows[0], "cells"), Variable(texts[0], "text")])
+    variables = [Variable(rows[0], "cells"), Variable(texts[0], "text")]
+    found = cells_between(data, len(rows), literals, variables)
+    slowly = read_by_polars(data, len(rows), literals, variables)
+    assert_same(found, slowly)
     return {} if found is None else found
+
+
+def assert_same(a: dict[int, pl.DataFrame] | None, b: dict[int, pl.DataFrame] | None) -> None:
+    """Either way of reading gives the same, once what is text for one of them has been typed."""
+    if a is None or b is None:
+        assert a is b is None
+        return
+    assert a.keys() == b.keys()
+    for number in a:
+        assert_frame_equal(typed_text(a[number]), typed_text(b[number]))
 
 
 @settings(max_examples=300, deadline=None)
@@ -95,3 +109,14 @@ def test_dots_between_digits_are_counted_across_pieces(text, before):
     places = range(1, len(text) - 1)
     dots = sum(text[i] == "." and text[i - 1].isdigit() and text[i + 1].isdigit() for i in places)
     assert count_dots_between_digits(b"-" * before + text.encode()) == dots
+
+
+@pytest.mark.skipif(not kernels.available(), reason="the package was built without its compiled kernels")
+def test_machine_written_lines_are_read_by_the_compiled_reader():
+    lines = [f'{{"data":"{i},{i / 7!r},name-{i}","id":"{i:036d}","at":"{i}"}}\n' for i in range(1, 500)]
+    variables = [Variable("1,0.5,name-1", "cells"), Variable("0", "text"), Variable("1", "not")]
+    read = read_proved("".join(lines).encode(), len(lines), ('{"data":"', '","id":"', '","at":"', '"}'), variables)
+    assert read is not None
+    assert read[0].dtypes == [pl.Int64, pl.Float64, pl.String]
+    assert read[0]["_c1"].to_list() == [i / 7 for i in range(1, 500)]
+    assert read[1].to_series().to_list() == [f"{i:036d}" for i in range(1, 500)]

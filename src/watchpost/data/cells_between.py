@@ -1,15 +1,16 @@
 """What stands between the literal texts of a block's lines: cells of CSV, as numbers where that is certain, and texts.
 
-A block is never looked at line by line: polars' CSV parser cuts all lines at every comma at once, quotes being like any
-other character. A field that is literal is a column of one permitted text, so the parser itself compares it; the cells
-of a payload are columns already. Bytes are counted to prove that no string needs escapes, and that numbers are of the
-class their dtype promises.
+The compiled reader goes over a block once and proves every cell while it reads it. Where the package was built without
+it, a block is not looked at line by line either: polars' CSV parser cuts all lines at every comma at once, quotes being
+like any other character. A field that is literal is a column of one permitted text, so the parser itself compares it;
+the cells of a payload are columns already. Bytes are counted to prove that no string needs escapes, and that numbers
+are of the class their dtype promises.
 """
 
 import math
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from io import BytesIO
 from itertools import islice
 from typing import Literal
@@ -19,11 +20,16 @@ import polars as pl
 from watchpost.data.cells import FRACTIONAL
 from watchpost.data.counting import count_byte, count_dots_between_digits, count_up_to
 from watchpost.data.names import positional_names
+from watchpost.kernels.rows import Field, Kind, Misfit, read_rows
 
 _SAMPLE = 16  # rows that decide the columns' types before the whole block is tried
 _WHOLE = re.compile("[-+]?[0-9]+")
 _FRACTION = re.compile(FRACTIONAL)
 _HOLE = "\0"
+_NUMBERS = ("whole", "fraction")
+_MISFITS = 4  # columns found to be no numbers after all, beyond which no column is read as numbers at once
+_TEXT_ENDS = bytes(range(0x20)) + b'"\\'  # whatever JSON would escape, and so a string cannot hold as it is
+_CELL_ENDS = _TEXT_ENDS + b","
 _POLARS_REFUSES = (
     pl.exceptions.ComputeError,
     pl.exceptions.InvalidOperationError,
@@ -72,6 +78,14 @@ def cells_between(
     Returns: cells as typed columns, an empty one as null; a text as one column. None if any line differs in a literal
     or in its number of commas, if a string has an escape, or a row of CSV is empty.
     """
+    proved = read_proved(data, lines, literals, variables)
+    return read_by_polars(data, lines, literals, variables) if proved is None else proved
+
+
+def read_by_polars(
+    data: bytes, lines: int, literals: Sequence[str], variables: Sequence[Variable]
+) -> dict[int, pl.DataFrame] | None:
+    """`cells_between` without the compiled reader."""
     fields, literal = _fields(literals, variables), "".join(literals)
     # Up to the quote there are but controls, blanks and exclamation marks besides: if no variable has any of these, as
     # is common, then one count tells of all.
@@ -88,6 +102,51 @@ def cells_between(
     elif not _certain(data, lines, fields, columns, plain):
         columns = _as_text(data, fields, columns)
     return None if columns is None else _gathered(fields, columns)
+
+
+def read_proved(
+    data: bytes, lines: int, literals: Sequence[str], variables: Sequence[Variable]
+) -> dict[int, pl.DataFrame] | None:
+    """`cells_between` by the compiled reader; None without it too, and for a block of which it is not certain."""
+    fields = [
+        field for before, variable in zip(literals, variables, strict=False) for field in _asked(before, variable)
+    ]
+    misfits = 0
+    while isinstance(frame := read_rows([memoryview(data)], lines, fields, literals[-1].encode() + b"\n"), Misfit):
+        if frame.field is None or fields[frame.field].kind not in _NUMBERS:
+            return None
+        # Text for certain; and when guessing goes on to fail, nothing is guessed any more.
+        misfits += 1
+        doubted = range(len(fields)) if misfits > _MISFITS else [frame.field]
+        for number in doubted:
+            if fields[number].kind in _NUMBERS:
+                fields[number] = replace(fields[number], kind="cell")
+    if frame is None:
+        return None
+    columns = iter(frame)
+    found = {
+        number: [next(columns) for _ in range(variable.first.count(",") + 1 if variable.read == "cells" else 1)]
+        for number, variable in enumerate(variables)
+        if variable.read != "not"
+    }
+    return None if _has_empty_row(found) else {number: _numbered(own) for number, own in found.items()}
+
+
+def _asked(before: str, variable: Variable) -> list[Field]:
+    """The fields of a variable behind its literal, each read as the first line suggests."""
+    if variable.read != "cells":
+        return [Field(before.encode(), "text" if variable.read == "text" else "skipped", _TEXT_ENDS)]
+    literals = [before, *"," * variable.first.count(",")]
+    return [
+        Field(literal.encode(), _kind(cell), _CELL_ENDS)
+        for literal, cell in zip(literals, variable.first.split(","), strict=True)
+    ]
+
+
+def _kind(cell: str) -> Kind:
+    if _WHOLE.fullmatch(cell):
+        return "whole"
+    return "fraction" if _FRACTION.fullmatch(cell) else "cell"
 
 
 def _fields(literals: Sequence[str], variables: Sequence[Variable]) -> list[_Field] | None:
@@ -227,9 +286,12 @@ def _gathered(fields: Sequence[_Field], columns: Sequence[pl.Series]) -> dict[in
             # A text with commas stands in several fields.
             begun = found.get(field.number)
             found[field.number] = [column if begun is None else begun[0] + "," + column.fill_null("")]
-    if any(len(own) == 1 and own[0].null_count() for own in found.values()):
-        return None
-    return {
-        number: pl.DataFrame([c.alias(name) for c, name in zip(own, positional_names(len(own)), strict=True)])
-        for number, own in found.items()
-    }
+    return None if _has_empty_row(found) else {number: _numbered(own) for number, own in found.items()}
+
+
+def _has_empty_row(found: Mapping[int, Sequence[pl.Series]]) -> bool:
+    return any(len(own) == 1 and own[0].null_count() for own in found.values())
+
+
+def _numbered(columns: Sequence[pl.Series]) -> pl.DataFrame:
+    return pl.DataFrame([c.alias(name) for c, name in zip(columns, positional_names(len(columns)), strict=True)])

@@ -4,10 +4,14 @@ Every count goes over pieces that stay in the processor's cache, which is four t
 `bytes.count`.
 """
 
+import ctypes
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from watchpost.kernels import function
 
 _PIECE = 1 << 17
 _DOT, _ZERO = ord("."), ord("0")
@@ -44,6 +48,26 @@ def count_dots_between_digits(data: bytes) -> int:
         between = np.less(larger, 10, out=both[:middle])
         dots += int(np.count_nonzero(np.logical_and(between, piece[1:-1] == _DOT, out=between)))
     return dots
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a block holds: newlines, quotes, and whether it is all ASCII."""
+
+    lines: int
+    quotes: int
+    ascii: bool
+
+
+def survey_of(data: bytes) -> Survey:
+    """All of it in one look, where the compiled kernels are at hand."""
+    survey = function("wp_survey", None)
+    if survey is None:
+        return Survey(count_byte(data, b"\n"), count_byte(data, b'"'), data.isascii())
+    found = np.zeros(3, np.int64)
+    survey(ctypes.c_char_p(data), ctypes.c_int64(len(data)), found.ctypes.data_as(ctypes.c_void_p))
+    lines, quotes, beyond = found.tolist()
+    return Survey(lines, quotes, not beyond)
 
 
 def _pieces(data: bytes) -> Iterator[Bytes]:

@@ -1,9 +1,10 @@
 """CSV files as a stream of typed blocks, with every record that cannot be read set aside by file and line.
 
-A block is parsed by polars in one go when it is certain that this gives what reading cell by cell would give: no record
-has too few or too many fields, and every cell of a column read as numbers has the class its dtype promises. Where that
-is not certain, the columns are read as text, to be classified cell by cell later. Where a record is broken, the block
-is read record by record. Which way a block went never shows in the result.
+A block is parsed in one go when it is certain that this gives what reading cell by cell would give: no record has too
+few or too many fields, and every cell of a column read as numbers has the class its dtype promises. The compiled reader
+proves that while it reads; polars reads what does not suit it (quotes), or everything where it was not built, and the
+proof follows. Where it fails, the columns are read as text, to be classified cell by cell later. Where a record is
+broken, the block is read record by record. Which way a block went never shows in the result.
 """
 
 import csv
@@ -16,13 +17,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from watchpost import kernels
 from watchpost.data.cells_between import dots_between_digits
-from watchpost.data.counting import count_byte, count_dots_between_digits
+from watchpost.data.counting import count_byte, count_dots_between_digits, survey_of
 from watchpost.data.lines import keep_freed_memory
 from watchpost.data.names import distinct_names, positional_names
 from watchpost.data.quarantine import Quarantine
 from watchpost.data.sources import READ_ERRORS, Source
 from watchpost.errors import InputError, UnreadableSource
+from watchpost.kernels.rows import Field, Kind, read_rows
 
 _BLOCK = 16 << 20  # bytes read at once
 _FIRST_BLOCK = 2 << 20  # the first block is read as text, which takes longer, and a part of it tells the types as well
@@ -33,6 +36,7 @@ _LONGEST_LINE = 64 << 20  # bytes; without a bound, a file without line ends wou
 _BOM = b"\xef\xbb\xbf"
 _WIDE_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _OTHER_DELIMITERS = ";\t|"
+_KINDS: dict[pl.DataType, Kind] = {pl.Int64(): "whole", pl.Float64(): "fraction", pl.String(): "cell"}
 
 
 class CsvFiles:
@@ -40,7 +44,8 @@ class CsvFiles:
 
     Args: header: whether each file's first record names the columns. names: the columns' names, given by position to
     files without a header of that width; without them, or for another width, columns are `_c0`, `_c1` and so on.
-    delimiter: one ASCII character. block_bytes: how much is read at once.
+    delimiter: one ASCII character. block_bytes: how much is read at once. compiled: use the compiled reader where it
+    was built; the result is the same.
     Raises: InputError for another delimiter.
     """
 
@@ -52,11 +57,13 @@ class CsvFiles:
         names: Sequence[str] | None = None,
         delimiter: str = ",",
         block_bytes: int = _BLOCK,
+        compiled: bool = True,
     ) -> None:
         if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n\0':
             raise InputError(f"{delimiter!r} cannot be the delimiter of a CSV file: give one character, such as ';'.")
         self._sources, self._block_bytes = tuple(sources), block_bytes
         self._header, self._names, self._delimiter = header, tuple(names or ()), delimiter
+        self._compiled = compiled and kernels.available()
 
     @property
     def name(self) -> str:
@@ -79,8 +86,8 @@ class CsvFiles:
         if first is None:
             return
         columns, first = self._columns(name, first)
-        parser = _Parser(name, columns, self._delimiter, quarantine)
-        if not first.data:
+        parser = _Parser(name, columns, self._delimiter, quarantine, compiled=self._compiled)
+        if not first.lines:
             yield parser.empty()
         else:
             yield parser.parse(first)
@@ -89,12 +96,13 @@ class CsvFiles:
 
     def _columns(self, name: str, first: "_Block") -> tuple[list[str], "_Block"]:
         """The column names, and the first block without its header."""
-        record, lines = _first_record(first.data, self._delimiter)
-        self._refuse_other_delimiter(name, record, first.data)
+        whole = first.data
+        record, lines = _first_record(whole, self._delimiter)
+        self._refuse_other_delimiter(name, record, whole)
         if not self._header:
             width = len(record)
             return list(self._names) if width == len(self._names) else positional_names(width), first
-        rest = first.data.split(b"\n", lines)
+        rest = whole.split(b"\n", lines)
         data = rest[lines] if len(rest) > lines else b""
         return distinct_names(record), _Block(data, first.line + lines, max(first.lines - lines, 0), first.cut_off)
 
@@ -115,12 +123,30 @@ class CsvFiles:
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """Whole records. line: 1-based number of the first line. cut_off: the file ends here, without a line end."""
+    """Whole records. line: 1-based number of the first line. cut_off: the file ends here, without a line end.
 
-    data: bytes
+    The bytes are `head` and chunk[start:end], whole lines each, and put together only where somebody needs them so.
+    ascii: whether they are known to be ASCII.
+    """
+
+    head: bytes
     line: int
     lines: int
     cut_off: bool = False
+    chunk: bytes = b""
+    start: int = 0
+    end: int = 0
+    ascii: bool = False
+
+    @property
+    def data(self) -> bytes:
+        """All bytes; made anew each time."""
+        return b"".join(self.pieces()) if self.chunk else self.head
+
+    def pieces(self) -> list[memoryview]:
+        """The same as they lie."""
+        parts = (memoryview(self.head), memoryview(self.chunk)[self.start : self.end])
+        return [part for part in parts if len(part)]
 
 
 def _blocks(stream: IO[bytes], name: str, size: int) -> Iterator[_Block]:
@@ -140,16 +166,23 @@ def _blocks(stream: IO[bytes], name: str, size: int) -> Iterator[_Block]:
                 data += b"\n"
                 yield _Block(data, line, count_byte(data, b"\n"), cut_off=not rest.endswith(b"\n"))
             return
-        end = _cut(chunk, quotes_open=rest.count(b'"') % 2 == 1)
+        survey = survey_of(chunk)
+        unquoted = not survey.quotes and b'"' not in rest
+        end = chunk.rfind(b"\n") + 1 if unquoted else _cut(chunk, quotes_open=rest.count(b'"') % 2 == 1)
         if not end:
             rest += chunk
             if len(rest) > _LONGEST_LINE:
                 raise UnreadableSource(name, f"line {line} is longer than {_LONGEST_LINE >> 20} MiB, so it is no CSV")
             continue
-        data = b"".join((rest, memoryview(chunk)[:end]))
-        lines = count_byte(data, b"\n")
-        yield _Block(data, line, lines)
-        line += lines
+        if unquoted:
+            start = chunk.find(b"\n") + 1 if rest else 0
+            head, ascii_ = rest + chunk[:start], survey.ascii and rest.isascii()
+            block = _Block(head, line, survey.lines, chunk=chunk, start=start, end=end, ascii=ascii_)
+        else:
+            data = b"".join((rest, memoryview(chunk)[:end]))
+            block = _Block(data, line, count_byte(data, b"\n"))
+        yield block
+        line += block.lines
         rest = chunk[end:]
 
 
@@ -177,7 +210,10 @@ def _first_record(data: bytes, delimiter: str) -> tuple[list[str], int]:
 class _Parser:
     """Parses the blocks of one file; learns from the first how each column may be read."""
 
-    def __init__(self, name: str, columns: list[str], delimiter: str, quarantine: Quarantine) -> None:
+    def __init__(
+        self, name: str, columns: list[str], delimiter: str, quarantine: Quarantine, *, compiled: bool
+    ) -> None:
+        self._compiled = compiled
         self._name, self._columns, self._delimiter, self._quarantine = name, columns, delimiter, quarantine
         self._schema: pl.Schema = pl.Schema(dict.fromkeys(columns, pl.String()))
         self._text = self._schema
@@ -189,16 +225,37 @@ class _Parser:
 
     def parse(self, block: _Block) -> pl.DataFrame:
         """The block's records as a frame of the Dataset contract's dtypes."""
-        frame = self._read(block.data, self._schema)
-        if frame is not None and self._schema != self._text and not self._certain(block.data, frame):
-            frame = self._read(block.data, self._text)
-        if frame is None and self._schema != self._text:
-            frame = self._read(block.data, self._text)
-        if frame is None or not self._whole(block, frame):
-            frame = self._read_records(block)
+        frame = self._read_proved(block)
+        if frame is None:
+            frame = self._read_unproved(block.data, block)
         if not self._learned:
             self._learned = True
             self._schema = pl.Schema({c: _promise(frame[c]) for c in self._columns})
+        return frame
+
+    def _read_proved(self, block: _Block) -> pl.DataFrame | None:
+        """The block by the compiled reader, which proves what it reads; None if there is none, or it finds a misfit."""
+        if not self._compiled or len(self._columns) < 2 or not (block.ascii or _is_utf8(block.data)):
+            return None
+        pieces, delimiter = block.pieces(), self._delimiter.encode()
+        ending = b"\r\n" if bytes(pieces[-1][-2:]) == b"\r\n" else b"\n"
+        kinds = [_KINDS[dtype] for dtype in self._schema.values()]
+        fields = [Field(delimiter if i else b"", kind, delimiter + b'\r\n"') for i, kind in enumerate(kinds)]
+        frame = read_rows(pieces, block.lines, fields, ending)
+        if not isinstance(frame, pl.DataFrame):
+            return None
+        frame.columns = self._columns
+        return frame
+
+    def _read_unproved(self, data: bytes, block: _Block) -> pl.DataFrame:
+        """The block by polars, and what it gives held to the contract afterwards; record by record if that fails."""
+        frame = self._read(data, self._schema)
+        if frame is not None and self._schema != self._text and not self._certain(data, frame):
+            frame = self._read(data, self._text)
+        if frame is None and self._schema != self._text:
+            frame = self._read(data, self._text)
+        if frame is None or not self._whole(data, block.lines, frame):
+            frame = self._read_records(block)
         return frame
 
     def _read(self, data: bytes, schema: pl.Schema) -> pl.DataFrame | None:
@@ -214,13 +271,13 @@ class _Parser:
         except pl.exceptions.PolarsError:
             return None
 
-    def _whole(self, block: _Block, frame: pl.DataFrame) -> bool:
+    def _whole(self, data: bytes, lines: int, frame: pl.DataFrame) -> bool:
         """Whether every record certainly had one field for each column (polars fills up short records in silence)."""
-        if frame.height != block.lines:
+        if frame.height != lines:
             return False
-        if b'"' not in block.data:
+        if b'"' not in data:
             # A record too long is refused by polars, so an exact number of delimiters leaves no room for a short one.
-            return count_byte(block.data, self._delimiter.encode()) == block.lines * (len(self._columns) - 1)
+            return count_byte(data, self._delimiter.encode()) == lines * (len(self._columns) - 1)
         # Delimiters inside quotes spoil the count. But a short record lacks its last cell, and no other does then.
         return len(self._columns) > 1 and not frame[self._columns[-1]].null_count()
 
@@ -295,6 +352,8 @@ def _fields(raw: bytes, delimiter: str) -> list[str] | None:
 
 
 def _is_utf8(raw: bytes) -> bool:
+    if raw.isascii():
+        return True
     try:
         raw.decode("utf-8")
     except UnicodeDecodeError:

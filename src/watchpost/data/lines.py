@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import IO
 
 from watchpost.data.counting import count_byte
@@ -133,6 +134,7 @@ def _skip_line(stream: IO[bytes], longest: int) -> None:
         pass
 
 
+@cache
 def keep_freed_memory() -> None:
     """Let the C library reuse the memory of one block for the next.
 

@@ -3,6 +3,8 @@
 Source: contract 2.5. `.5`, `5.`, `NaN`, `inf` and `1,000` are text by these rules, as in the original.
 """
 
+import re
+
 import polars as pl
 
 from watchpost.profiles.statistics import ClassCounts, InferredType
@@ -10,6 +12,12 @@ from watchpost.profiles.statistics import ClassCounts, InferredType
 INTEGRAL = r"^[-+]? ?[0-9]+$"
 FRACTIONAL = r"^[-+]? ?[0-9]+(?:\.[0-9]+|(?:\.[0-9]+)?[Ee][-+]?[0-9]+)$"
 BOOLEAN = r"^(?:true|false)$"
+
+# The same for a few texts, where polars' start-up would cost more than the work.
+INTEGRAL_TEXT = re.compile(INTEGRAL.removesuffix("$"))
+FRACTIONAL_TEXT = re.compile(FRACTIONAL.removesuffix("$"))
+MAY_BE_NUMERIC = re.compile("[-+]? ?[0-9]")
+TRUTH_VALUES = frozenset(("true", "false"))
 
 
 def is_integral(cells: pl.Expr) -> pl.Expr:

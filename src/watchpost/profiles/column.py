@@ -5,7 +5,7 @@ whichever way the reader typed the batch. So pieces that were read differently (
 in its last block) still merge to what one reading would have given.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -25,6 +25,7 @@ Numbers = NDArray[np.float64 | np.int32]
 _HISTOGRAM_LIMIT = 120  # the original shows a histogram up to this many (approximately) distinct values (contract 2.5)
 _PROBE = 2_000  # cells that tell a column of many different values from one of few, and numbers from text
 _BUCKETS = 10
+_SPAN = 65_536  # of whole numbers counted by their place, at a fifth of the cost of grouping them
 _CELL = pl.col("cell")
 
 
@@ -134,11 +135,12 @@ class ColumnProfile:
             cells = self._add_seen(self._seen, cells)
             if not len(cells):
                 return None
-        frame = cells.to_frame()
-        probe = frame.head(_PROBE)
-        if probe.to_series().n_unique() > LIMIT and probe.select(classes.may_be_numeric(_CELL).any()).item():
-            return self._update_many_texts(frame)
+        probe = cells.head(_PROBE).to_list()
+        if len(set(probe)) > LIMIT and any(map(classes.MAY_BE_NUMERIC.match, probe)):
+            return self._update_many_texts(cells.to_frame())
         words = cells.value_counts(name="rows")
+        if words.height <= LIMIT:
+            return self._add_few_texts(cells, _by_text(words))
         if not words.select(classes.may_be_numeric(_CELL).any()).item():
             self._add_words(words)
             return None
@@ -147,11 +149,25 @@ class ColumnProfile:
         fractional = int(kinds.filter("fractional")["rows"].sum())
         self._count(ClassCounts(integral=integral, fractional=fractional))
         if integral + fractional == len(cells):
-            if words.height <= LIMIT:
-                return self._add_few_number_texts(cells, words)
-            return self._add_number_texts(frame)
-        self._add_words(words.filter(~(kinds["integral"] | kinds["fractional"])))
-        return self._add_number_texts(frame.filter(classes.is_numeric(_CELL))) if integral + fractional else None
+            return self._add_number_texts(cells.to_frame())
+        others = words.filter(~(kinds["integral"] | kinds["fractional"]))
+        self._add_words(others)
+        return (
+            self._add_number_texts(cells.to_frame().filter(classes.is_numeric(_CELL)))
+            if integral + fractional
+            else None
+        )
+
+    def _add_few_texts(self, cells: pl.Series, words: Mapping[str, int]) -> Floats | None:
+        """Add text cells of few different texts; words: how often each of them is there."""
+        integral = {word: rows for word, rows in words.items() if classes.INTEGRAL_TEXT.fullmatch(word)}
+        fractional = {word: rows for word, rows in words.items() if classes.FRACTIONAL_TEXT.fullmatch(word)}
+        numbers = integral.keys() | fractional.keys()
+        self._count(ClassCounts(integral=sum(integral.values()), fractional=sum(fractional.values())))
+        if len(numbers) == len(words):
+            return self._add_few_number_texts(cells, words)
+        self._add_few_words({word: rows for word, rows in words.items() if word not in numbers})
+        return self._add_number_texts(cells.to_frame().filter(_CELL.is_in(list(numbers)))) if numbers else None
 
     def _add_seen(self, seen: SeenTexts, cells: pl.Series) -> pl.Series:
         """Add the cells whose text is remembered; returns the others, in order."""
@@ -171,7 +187,8 @@ class ColumnProfile:
         if integral + fractional == frame.height:
             return self._add_number_texts(frame)
         numeric = kinds["integral"] | kinds["fractional"]
-        self._add_words(frame.filter(~numeric).to_series().value_counts(name="rows"))
+        words = frame.filter(~numeric).to_series().value_counts(name="rows")
+        self._add_words(words)
         return self._add_number_texts(frame.filter(numeric)) if integral + fractional else None
 
     def _add_number_texts(self, frame: pl.DataFrame) -> Floats:
@@ -184,51 +201,81 @@ class ColumnProfile:
             self.values.add_numbers(numbers)
         return numbers
 
-    def _add_few_number_texts(self, cells: pl.Series, words: pl.DataFrame) -> Floats:
-        """The same for cells of few different texts, all numbers; words: columns `cell` (distinct) and `rows`.
-
-        Each text is converted once; the rest is looking up.
-        """
-        known = words.select(classes.number(_CELL)).to_series().to_numpy()
-        numbers: Floats = known[cells.cast(pl.Enum(words["cell"])).to_physical().to_numpy()]
+    def _add_few_number_texts(self, cells: pl.Series, words: Mapping[str, int]) -> Floats:
+        """The same for cells of few different texts, all numbers; each is converted once, the rest is looking up."""
+        texts = pl.Series("cell", list(words))
+        known = texts.to_frame().select(classes.number(_CELL)).to_series().to_numpy()
+        numbers: Floats = known[cells.cast(pl.Enum(texts)).to_physical().to_numpy()]
         self.moments = self.moments.merge(Moments.of(pl.Series(numbers)))
-        self.values.add(dict(zip(words["cell"].to_list(), words["rows"].to_list(), strict=True)))
+        self.values.add(words)
         return numbers
 
-    def _add_words(self, words: pl.DataFrame) -> None:
-        """Add text cells that are no numbers: columns `cell` (distinct) and `rows`."""
-        rows = int(words["rows"].sum())
-        booleans = int(words.filter(classes.is_boolean(_CELL))["rows"].sum())
-        self._count(ClassCounts(boolean=booleans, string=rows - booleans))
-        if words.height > LIMIT:
-            self.values.forget()
+    def _add_few_words(self, words: Mapping[str, int]) -> None:
+        """Add text cells that are no numbers: few different ones, with the number of rows of each."""
+        booleans = [word for word in words if word in classes.TRUTH_VALUES]
+        others = [word for word in words if word not in classes.TRUTH_VALUES]
+        rows, true_or_false = sum(words.values()), sum(words[word] for word in booleans)
+        self._count(ClassCounts(boolean=true_or_false, string=rows - true_or_false))
         if self.values.counts is None:
-            self.values.sketch.add_texts(words["cell"])
+            self.values.sketch.add_texts(pl.Series(list(words), dtype=pl.String))
         else:
-            self.values.add(dict(zip(words["cell"].to_list(), words["rows"].to_list(), strict=True)))
+            self.values.add(words)
+        self._remember(booleans, counted=True, rows=rows)
+        self._remember(others, counted=self.values.counts is not None, rows=rows)
+
+    def _add_words(self, words: pl.DataFrame) -> None:
+        """The same, few or many: columns `cell` (distinct) and `rows`."""
+        if words.height <= LIMIT:
+            self._add_few_words(_by_text(words))
+            return
+        rows = int(words["rows"].sum())
+        true_or_false = words.filter(classes.is_boolean(_CELL))
+        booleans = int(true_or_false["rows"].sum())
+        self._count(ClassCounts(boolean=booleans, string=rows - booleans))
+        self.values.forget()
+        self.values.sketch.add_texts(words["cell"])
+        self._remember(true_or_false["cell"], counted=True, rows=rows)
+        self._remember(words.filter(~classes.is_boolean(_CELL))["cell"], counted=False, rows=rows)
+
+    def _remember(self, texts: pl.Series | Sequence[str], *, counted: bool, rows: int) -> None:
+        """Take texts into the memory; there is one as soon as a batch of so many rows makes it worth its size."""
         if self._seen is None and rows >= WORTH_ROWS:
             self._seen = SeenTexts()
-        if self._seen is not None:
-            counted = self.values.counts is not None
-            few = words if counted else words.filter(classes.is_boolean(_CELL))
-            self._seen.remember(few["cell"], counted=True)
-            if not counted:
-                self._seen.remember(words.filter(~classes.is_boolean(_CELL))["cell"], counted=False)
+        if self._seen is not None and len(texts):
+            self._seen.remember(pl.Series(texts, dtype=pl.String), counted=counted)
 
     def _add_values(self, values: pl.Series) -> None:
         """Count numbers by their text, or give the counts up when there are too many different ones."""
         if self.values.counts is None:
             return
-        if values.head(_PROBE).n_unique() > LIMIT:
+        # Not by polars: its own would wait here for the threads that read the next batch.
+        if len(set(values.head(_PROBE).to_list())) > LIMIT:
             self.values.forget()
             return
-        counts = values.value_counts(name="rows")
-        if counts.height > LIMIT:
+        keys, rows = _counted(values)
+        if len(keys) > LIMIT:
             self.values.forget()
             return
-        keys = counts[values.name].to_list()
         texts = map(java_double, keys) if values.dtype == pl.Float64 else map(str, keys)
-        self.values.add(dict(zip(texts, counts["rows"].to_list(), strict=True)))
+        self.values.add(dict(zip(texts, rows, strict=True)))
+
+
+def _by_text(words: pl.DataFrame) -> dict[str, int]:
+    return dict(zip(words["cell"].to_list(), words["rows"].to_list(), strict=True))
+
+
+def _counted(values: pl.Series) -> tuple[Sequence[int | float], Sequence[int]]:
+    """The different numbers of a series without nulls, and how often each is there."""
+    if values.dtype.is_integer():
+        low, high = values.min(), values.max()
+        assert isinstance(low, int)
+        assert isinstance(high, int)
+        if high - low < _SPAN and high < 2**63:
+            counts = np.bincount((values - low).cast(pl.Int64).to_numpy())
+            places = np.flatnonzero(counts)
+            return (places + low).tolist(), counts[places].tolist()
+    found = values.value_counts(name="rows")
+    return found[values.name].to_list(), found["rows"].to_list()
 
 
 def _buckets(sketch: Sketch, low: float, high: float) -> tuple[Bucket, ...]:

@@ -12,6 +12,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from watchpost.kernels import distinct
+
 Hashes = NDArray[np.uint64]
 
 PRECISION = 9
@@ -121,6 +123,13 @@ class DistinctSketch:
 
     def add_numbers(self, values: NDArray[np.float64]) -> None:
         """Add finite numbers, shape (n,). Equal numbers are one value whatever their text: 3 and 3.0, 0 and -0."""
+        if distinct.add_numbers(values, self.registers):
+            self._floor = int(self.registers.min())
+        else:
+            self.add_numbers_by_numpy(values)
+
+    def add_numbers_by_numpy(self, values: NDArray[np.float64]) -> None:
+        """`add_numbers` without the compiled kernels."""
         mixed, scratch = np.empty(_BLOCK, dtype=np.uint64), np.empty(_BLOCK, dtype=np.uint64)
         for start in range(0, len(values), _BLOCK):
             # Adding zero turns -0.0 into 0.0 and makes the contiguous copy that the view needs.

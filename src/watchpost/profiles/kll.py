@@ -17,6 +17,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from watchpost import kernels
+from watchpost.kernels.quantiles import Levels, compact
 from watchpost.profiles.statistics import KLL_SHRINK, KLL_SIZE, CellCounts, Sketch
 
 Floats = NDArray[np.float64]
@@ -126,7 +128,45 @@ class QuantileSketch:
 
     def update(self, values: Numbers) -> None:
         """Add finite values, shape (n,), in order; int32 sorts twice as fast as float64. The array is not kept."""
-        update_together([self], [values])
+        if not self._update_compiled(values):
+            update_together([self], [values])
+
+    def _update_compiled(self, values: Numbers) -> bool:
+        """`update` by the compiled kernels, which leave no work to share; False, and nothing done, without them."""
+        if not kernels.available():
+            return False
+        held = len(self._levels)
+        segments = plan(tuple(level.count for level in self._levels), len(values))
+        if not any(segments):
+            self._levels[0].append(values.copy())
+            return True
+        self._levels += [_Level() for _ in range(len(segments) - held)]
+        lowest, *higher = self._levels
+        waiting = lowest.items()
+        levels = Levels(
+            np.array([level.count for level in self._levels]),
+            np.array([level.compactions for level in self._levels]),
+            np.array([level.offset for level in self._levels]),
+        )
+        above = np.concatenate([_EMPTY, *(run for level in higher for run in level.runs)])
+        edges = _EMPTY if self.edges is None else self.edges
+        kept = compact(levels, segments, waiting, above, values, edges, self._below)
+        assert kept is not None
+        compacted = sum(segments[0])
+        if self.edges is not None:
+            self._counted += compacted
+        rest = np.concatenate((waiting[compacted:], values[max(compacted - len(waiting), 0) :]))
+        for level, count, compactions, offset in zip(
+            self._levels,
+            *(array.tolist() for array in (levels.counts, levels.compactions, levels.offsets)),
+            strict=True,
+        ):
+            level.compactions, level.offset = compactions, offset
+            if level is lowest:
+                level.runs, level.count = [rest], len(rest)
+            else:
+                level.runs, level.count, kept = [kept[:count]], count, kept[count:]
+        return True
 
     def history(self) -> tuple[tuple[int, int, int], ...]:
         """What decides the next compactions. Sketches of equal history, given as many values each, stay in step."""

@@ -7,8 +7,10 @@ from contextlib import closing
 
 import polars as pl
 
+from watchpost import kernels
 from watchpost.data.ahead import read_ahead
 from watchpost.data.dataset import Dataset
+from watchpost.data.lines import keep_freed_memory
 from watchpost.data.quarantine import Quarantine
 from watchpost.profiles.cells import quantile_edges
 from watchpost.profiles.column import ColumnProfile, Floats, Numbers
@@ -66,6 +68,7 @@ def profile(
     on it. pairs: also count every two features together (`PairTables`); needs a baseline.
     Raises: InputError where the source as a whole cannot be read.
     """
+    keep_freed_memory()
     edges = _cells(baseline)
     result = Profile(pairs=PairTables.of(baseline) if pairs and baseline is not None else None)
     with (
@@ -89,13 +92,18 @@ def _update(columns: list[ColumnProfile], batch: pl.DataFrame, pool: ThreadPoolE
     for column, numbers in zip(columns, pool.map(ColumnProfile.update, columns, batch), strict=True):
         if numbers is not None:
             in_step[column.quantiles.history(), len(numbers), numbers.dtype].append((column, numbers))
-    groups = [group[i : i + _TOGETHER] for group in in_step.values() for i in range(0, len(group), _TOGETHER)]
+    together = 1 if kernels.available() else _TOGETHER
+    groups = [group[i : i + together] for group in in_step.values() for i in range(0, len(group), together)]
     for _ in pool.map(_update_quantiles, groups):
         pass
 
 
 def _update_quantiles(group: list[tuple[ColumnProfile, Numbers]]) -> None:
-    update_together([column.quantiles for column, _ in group], [numbers for _, numbers in group])
+    if len(group) == 1:
+        column, numbers = group[0]
+        column.quantiles.update(numbers)
+    else:
+        update_together([column.quantiles for column, _ in group], [numbers for _, numbers in group])
 
 
 def _cells(baseline: Statistics | None) -> dict[str, Floats]:

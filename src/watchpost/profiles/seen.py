@@ -14,6 +14,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from watchpost.kernels import distinct
+
 _BITS = 18  # places: 2 MiB of hashes and 512 KiB of numbers a column
 _SEED = 0
 _STRIDE = 65_536  # cells looked up at once
@@ -41,6 +43,9 @@ class SeenTexts:
         """
         hashes = cells.hash(_SEED).to_numpy()
         counts = np.zeros(1 + len(self._texts), dtype=np.int64)
+        found = distinct.look_up(hashes, self._hashes, self._numbers, counts)
+        if found is not None:
+            return self._counted(counts), int(counts[0]), cells.gather(found) if len(found) else cells.clear()
         unknown = []
         for start in range(0, len(hashes), _STRIDE):
             part = hashes[start : start + _STRIDE]
@@ -50,9 +55,10 @@ class SeenTexts:
                 unknown.append(cells[start : start + _STRIDE].filter(pl.Series(~known)))
                 places = places[known]
             counts += np.bincount(self._numbers[places], minlength=len(counts))
-        other, *counted = counts.tolist()
-        texts = {text: count for text, count in zip(self._texts, counted, strict=True) if count}
-        return texts, other, pl.concat(unknown) if unknown else cells.clear()
+        return self._counted(counts), int(counts[0]), pl.concat(unknown) if unknown else cells.clear()
+
+    def _counted(self, counts: NDArray[np.int64]) -> dict[str, int]:
+        return {text: count for text, count in zip(self._texts, counts[1:].tolist(), strict=True) if count}
 
     def remember(self, texts: pl.Series, *, counted: bool) -> None:
         """Take distinct texts in, in place of earlier ones that hash to the same places.

@@ -1,0 +1,47 @@
+/* Distinct values: the registers of a HyperLogLog raised by numbers, and a memory of texts looked up. */
+#include "kernels.h"
+
+#define PRECISION 9
+
+/* The finaliser of MurmurHash3 up to its last multiplication, as profiles/distinct.py has it. */
+static inline uint64_t mixed(double value) {
+    uint64_t bits;
+    value += 0.0; /* -0.0 is 0.0 */
+    memcpy(&bits, &value, 8);
+    bits = (bits ^ bits >> 33) * 0xFF51AFD7ED558CCDu;
+    return (bits ^ bits >> 33) * 0xC4CEB9FE1A85EC53u;
+}
+
+static inline void raise_register(uint8_t *registers, uint64_t hash) {
+    uint64_t tail = hash << PRECISION | (uint64_t)1 << (PRECISION - 1);
+    uint8_t rank = (uint8_t)(__builtin_clzll(tail) + 1);
+    uint8_t *own = registers + (hash >> (64 - PRECISION));
+    if (rank > *own) *own = rank;
+}
+
+/* Raises the 512 registers by finite doubles. */
+KERNEL void wp_add_doubles(const double *values, int64_t count, uint8_t *registers) {
+    for (int64_t i = 0; i < count; i++) raise_register(registers, mixed(values[i]));
+}
+
+/* The same by whole numbers, each as the double it is nearest to. */
+KERNEL void wp_add_integers(const int64_t *values, int64_t count, uint8_t *registers) {
+    for (int64_t i = 0; i < count; i++) raise_register(registers, mixed((double)values[i]));
+}
+
+/* Looks hashes up at their places: the first `bits` bits of each.
+
+   counts[numbers[place]] goes up by one where the hash there is the same; the others' positions go to `unknown`.
+   Returns how many these are. */
+KERNEL int64_t wp_look_up(const uint64_t *hashes, int64_t count, const uint64_t *known, const uint16_t *numbers,
+                          int64_t bits, int64_t *counts, uint32_t *unknown) {
+    int64_t found = 0;
+    for (int64_t i = 0; i < count; i++) {
+        uint64_t place = hashes[i] >> (64 - bits);
+        if (known[place] == hashes[i])
+            counts[numbers[place]]++;
+        else
+            unknown[found++] = (uint32_t)i;
+    }
+    return found;
+}

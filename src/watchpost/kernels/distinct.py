@@ -1,0 +1,40 @@
+"""Distinct values: registers raised by numbers, and a memory of texts looked up."""
+
+import ctypes
+
+import numpy as np
+from numpy.typing import NDArray
+
+from watchpost.kernels import function
+
+
+def add_numbers(values: NDArray[np.float64], registers: NDArray[np.uint8]) -> bool:
+    """Raise 512 registers by finite numbers; False, and nothing done, without the compiled kernels."""
+    add = function("wp_add_doubles")
+    if add is None:
+        return False
+    values = np.ascontiguousarray(values)
+    add(
+        ctypes.c_void_p(values.ctypes.data), ctypes.c_int64(len(values)), ctypes.c_void_p(registers.ctypes.data)
+    )  # fmt: skip
+    return True
+
+
+def look_up(
+    hashes: NDArray[np.uint64], known: NDArray[np.uint64], numbers: NDArray[np.uint16], counts: NDArray[np.int64]
+) -> NDArray[np.uint32] | None:
+    """Count the hashes that stand in `known` at the place of their first bits, each under its number there.
+
+    Args: known, numbers: one for each place, as many as a power of two; contiguous. counts: one for each number, to
+    which is added. Returns: the positions of the other hashes; None, and nothing done, without the compiled kernels.
+    """
+    look = function("wp_look_up", ctypes.c_int64)
+    if look is None:
+        return None
+    hashes, unknown = np.ascontiguousarray(hashes), np.empty(len(hashes), np.uint32)
+    found = look(
+        ctypes.c_void_p(hashes.ctypes.data), ctypes.c_int64(len(hashes)), ctypes.c_void_p(known.ctypes.data),
+        ctypes.c_void_p(numbers.ctypes.data), ctypes.c_int64(len(known).bit_length() - 1),
+        ctypes.c_void_p(counts.ctypes.data), ctypes.c_void_p(unknown.ctypes.data),
+    )  # fmt: skip
+    return unknown[: int(found)]

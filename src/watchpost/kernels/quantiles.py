@@ -1,0 +1,90 @@
+"""The compactions of a quantile sketch: level 0 sorted by numpy's vector units, the levels above merged."""
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from watchpost.kernels import function
+
+Floats = NDArray[np.float64]
+Numbers = NDArray[np.float64 | np.int32]
+Counts = NDArray[np.int64]
+
+_NONE: Floats = np.empty(0)
+_DOUBLE, _INT32 = 0, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """The levels of a sketch, the lowest first, those that are about to come included.
+
+    counts: items each holds; only the first is not looked at. compactions: so far. offsets: the half that the last one
+    kept, 0 or 1. The arrays are changed by `compact`.
+    """
+
+    counts: Counts
+    compactions: Counts
+    offsets: Counts
+
+
+def compact(
+    levels: Levels,
+    segments: Sequence[Sequence[int]],
+    waiting: Numbers,
+    above: Floats,
+    values: Numbers,
+    edges: Floats,
+    below: Counts,
+) -> Floats | None:
+    """Compact segments of every level, the lowest first.
+
+    Args: segments: lengths of those that each level compacts, all even. waiting: the items of level 0. above: those of
+    the levels above, level by level. values: what arrives at level 0, finite. edges, below: to each number in `below`
+    is added how many of the values compacted in level 0 are at most that edge; both contiguous.
+    Returns: the items that the levels above level 0 hold now, level by level; None without the compiled kernels.
+    """
+    cut, merge = function("wp_cut_segments"), function("wp_compact")
+    if cut is None or merge is None:
+        return None
+    lengths = np.fromiter(chain.from_iterable(segments), np.int64)
+    integers = values.dtype == np.int32 and (waiting.dtype == np.int32 or not len(waiting))
+    width = max(segments[0], default=0)
+    table = np.empty((len(segments[0]), width), np.int32 if integers else np.float64)
+    waiting, values = np.ascontiguousarray(waiting), np.ascontiguousarray(values)
+    cut(
+        _address(waiting), _type(waiting), _size(waiting), _address(values), _type(values), _address(lengths),
+        _size(table), _count(width), _count(integers), _address(table),
+    )  # fmt: skip
+    table.sort(axis=1)
+    promoted = sum(sum(level) // 2 for level in segments)
+    kept = np.empty(int(levels.counts[1:].sum()) + promoted)
+    failed = merge(
+        _address(table), _type(table), _count(width), _size(levels.counts),
+        _address(np.fromiter(map(len, segments), np.int64)), _address(lengths), _address(levels.compactions),
+        _address(levels.offsets), _address(above), _address(levels.counts), _address(kept), _address(edges),
+        _size(edges), _address(below),
+    )  # fmt: skip
+    if failed:
+        raise MemoryError(f"no memory to compact {len(values)} values")
+    return kept[: int(levels.counts[1:].sum())].copy()
+
+
+def _address(array: NDArray[np.generic]) -> ctypes.c_void_p:
+    # Holds the array for as long as the pointer lives; its bare address would not.
+    return array.ctypes.data_as(ctypes.c_void_p)
+
+
+def _size(array: NDArray[np.generic]) -> ctypes.c_int64:
+    return ctypes.c_int64(len(array))
+
+
+def _count(number: int) -> ctypes.c_int64:
+    return ctypes.c_int64(number)
+
+
+def _type(array: NDArray[np.generic]) -> ctypes.c_int64:
+    return ctypes.c_int64(_INT32 if array.dtype == np.int32 else _DOUBLE)

@@ -1,0 +1,117 @@
+"""Compiled or not, sketches hold the same."""
+
+from collections import Counter
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from watchpost import kernels
+from watchpost.data.counting import survey_of
+from watchpost.kernels.distinct import look_up
+from watchpost.profiles.distinct import DistinctSketch
+from watchpost.profiles.kll import QuantileSketch, update_together
+
+pytestmark = pytest.mark.skipif(
+    not kernels.available(), reason="the package was built without its compiled kernels: install a C compiler"
+)
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> list[np.ndarray]:
+    """Batches of some thousand numbers, floats and 32-bit integers, few or many different ones."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    made = []
+    for size in draw(st.lists(st.one_of(st.integers(0, 9_000), st.just(40_000)), min_size=1, max_size=6)):
+        match draw(st.sampled_from(["normal", "few", "integers", "ascending", "equal"])):
+            case "normal":
+                made.append(rng.normal(0, 1, size))
+            case "few":
+                made.append(rng.integers(0, 7, size).astype(np.float64))
+            case "integers":
+                made.append(rng.integers(-(2**31), 2**31, size).astype(np.int32))
+            case "ascending":
+                made.append(np.arange(size, dtype=np.float64))
+            case _:
+                made.append(np.full(size, -3, dtype=np.int32))
+    return made
+
+
+@settings(max_examples=60, deadline=None)
+@given(batches(), st.lists(st.floats(-3, 3), max_size=9, unique=True).map(sorted))
+def test_a_stream_gives_the_same_sketch_and_cells_either_way(batches, edges):
+    compiled, plain = QuantileSketch(np.array(edges)), QuantileSketch(np.array(edges))
+    for batch in batches:
+        if len(batch):
+            compiled.update(batch)
+            update_together([plain], [batch])
+    assert compiled.history() == plain.history()
+    for a, b in zip(compiled.sketch().levels, plain.sketch().levels, strict=True):
+        np.testing.assert_array_equal(a, b)
+    a_cells, b_cells = compiled.cells(), plain.cells()
+    assert a_cells is not None
+    assert b_cells is not None
+    np.testing.assert_array_equal(a_cells.counts, b_cells.counts)
+    assert a_cells.counts.sum() == sum(map(len, batches))
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(
+        arrays.arrays(np.float64, st.integers(0, 3_000), elements=st.floats(allow_nan=False, allow_infinity=False)),
+        max_size=3,
+    )
+)
+def test_numbers_raise_the_same_registers_either_way(batches):
+    compiled, plain = DistinctSketch(), DistinctSketch()
+    for batch in batches:
+        compiled.add_numbers(batch)
+        plain.add_numbers_by_numpy(batch)
+    np.testing.assert_array_equal(compiled.registers, plain.registers)
+
+
+def test_many_numbers_raise_the_same_registers_either_way():
+    values = np.random.default_rng(5).normal(size=300_000)
+    compiled, plain = DistinctSketch(), DistinctSketch()
+    compiled.add_numbers(values)
+    plain.add_numbers_by_numpy(values)
+    np.testing.assert_array_equal(compiled.registers, plain.registers)
+
+
+@given(st.lists(st.integers(0, 40), max_size=60), st.sets(st.integers(0, 40)))
+def test_hashes_are_counted_at_their_places_and_the_others_told(keys, remembered):
+    """Six bits of place, so that some of the forty hashes share one and push each other out."""
+    hash_of = np.random.default_rng(1).integers(0, 2**64, 41, dtype=np.uint64)
+    known, numbers = np.zeros(64, np.uint64), np.zeros(64, np.uint16)
+    for key in sorted(remembered):
+        place = int(hash_of[key]) >> 58
+        known[place], numbers[place] = hash_of[key], key
+    counts = np.zeros(41, np.int64)
+    unknown = look_up(hash_of[keys].astype(np.uint64), known, numbers, counts)
+    assert unknown is not None
+    at_hand = {int(number) for number, mark in zip(numbers, known, strict=True) if mark}
+    assert unknown.tolist() == [i for i, key in enumerate(keys) if key not in at_hand]
+    assert Counter(dict(enumerate(counts.tolist()))) == Counter(key for key in keys if key in at_hand)
+
+
+@given(st.binary(max_size=300), st.integers(0, 400))
+def test_a_survey_counts_as_python_does(data, copies):
+    data = data * copies
+    found = survey_of(data)
+    assert (found.lines, found.quotes, found.ascii) == (data.count(b"\n"), data.count(b'"'), data.isascii())
+
+
+def test_texts_profiled_with_a_memory_are_counted_like_any_others():
+    from watchpost.profiles.column import ColumnProfile
+
+    rng = np.random.default_rng(3)
+    words = [f"user-{i}" for i in rng.integers(0, 90_000, 120_000)]
+    column = ColumnProfile("user")
+    for start in range(0, len(words), 60_000):
+        column.update(pl.Series("user", words[start : start + 60_000]))
+    statistics = column.statistics(len(words))
+    assert statistics.classes.string == len(words)
+    assert statistics.distinct == pytest.approx(len(set(words)), rel=0.15)
