@@ -87,23 +87,33 @@ def profile(
 
 
 def _update(columns: list[ColumnProfile], batch: pl.DataFrame, pool: ThreadPoolExecutor) -> None:
-    """Add one batch: every column by itself, then the quantile sketches of columns in step together."""
+    """Add one batch, every column by itself."""
+    if kernels.available():
+        for _ in pool.map(_update_column, columns, batch):
+            pass
+    else:
+        _update_in_step(columns, batch, pool)
+
+
+def _update_column(column: ColumnProfile, cells: pl.Series) -> None:
+    numbers = column.update(cells)
+    if numbers is not None:
+        column.quantiles.update(numbers)
+
+
+def _update_in_step(columns: list[ColumnProfile], batch: pl.DataFrame, pool: ThreadPoolExecutor) -> None:
+    """The same without the compiled kernels: the quantile sketches of columns in step together, to share the work."""
     in_step: dict[tuple[object, int, object], list[tuple[ColumnProfile, Numbers]]] = defaultdict(list)
     for column, numbers in zip(columns, pool.map(ColumnProfile.update, columns, batch), strict=True):
         if numbers is not None:
             in_step[column.quantiles.history(), len(numbers), numbers.dtype].append((column, numbers))
-    together = 1 if kernels.available() else _TOGETHER
-    groups = [group[i : i + together] for group in in_step.values() for i in range(0, len(group), together)]
+    groups = [group[i : i + _TOGETHER] for group in in_step.values() for i in range(0, len(group), _TOGETHER)]
     for _ in pool.map(_update_quantiles, groups):
         pass
 
 
 def _update_quantiles(group: list[tuple[ColumnProfile, Numbers]]) -> None:
-    if len(group) == 1:
-        column, numbers = group[0]
-        column.quantiles.update(numbers)
-    else:
-        update_together([column.quantiles for column, _ in group], [numbers for _, numbers in group])
+    update_together([column.quantiles for column, _ in group], [numbers for _, numbers in group])
 
 
 def _cells(baseline: Statistics | None) -> dict[str, Floats]:
