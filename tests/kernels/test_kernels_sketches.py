@@ -12,8 +12,10 @@ from hypothesis.extra import numpy as arrays
 from watchpost import kernels
 from watchpost.data.counting import survey_of
 from watchpost.kernels.distinct import look_up
+from watchpost.profiles.column import ColumnProfile
 from watchpost.profiles.distinct import DistinctSketch
 from watchpost.profiles.kll import QuantileSketch, update_together
+from watchpost.profiles.seen import WORTH_REMEMBERING, SeenTexts
 
 pytestmark = pytest.mark.skipif(
     not kernels.available(), reason="the package was built without its compiled kernels: install a C compiler"
@@ -83,11 +85,12 @@ def test_many_numbers_raise_the_same_registers_either_way():
 
 @given(st.lists(st.integers(0, 40), max_size=60), st.sets(st.integers(0, 40)))
 def test_hashes_are_counted_at_their_places_and_the_others_told(keys, remembered):
-    """Six bits of place, so that some of the forty hashes share one and push each other out."""
+    """Six bits of place, so that some of the forty hashes share places and push each other out."""
     hash_of = np.random.default_rng(1).integers(0, 2**64, 41, dtype=np.uint64)
     known, numbers = np.zeros(64, np.uint64), np.zeros(64, np.uint16)
     for key in sorted(remembered):
-        place = int(hash_of[key]) >> 58
+        place = int(hash_of[key]) >> 58 & ~1
+        place += bool(known[place])
         known[place], numbers[place] = hash_of[key], key
     counts = np.zeros(41, np.int64)
     unknown = look_up(hash_of[keys].astype(np.uint64), known, numbers, counts)
@@ -97,21 +100,48 @@ def test_hashes_are_counted_at_their_places_and_the_others_told(keys, remembered
     assert Counter(dict(enumerate(counts.tolist()))) == Counter(key for key in keys if key in at_hand)
 
 
+def test_texts_that_share_their_places_are_all_counted():
+    """A hundred thousand texts in as many pairs of places: many are pushed out, none is lost or counted twice."""
+    words = [f"user-{i}" for i in np.random.default_rng(3).integers(0, 100_000, 250_000)]
+    column = ColumnProfile("user")
+    for start in range(0, len(words), 60_000):
+        column.update(pl.Series("user", words[start : start + 60_000]))
+    assert column.classes.string == len(words)
+    seen = SeenTexts()
+    seen.remember(pl.Series(words).unique(), counted=False)
+    counts, known, unknown = seen.look_up(pl.Series(words))
+    assert not counts
+    assert known + len(unknown) == len(words)
+    assert len(unknown) < len(words) / 10
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.lists(st.sampled_from(["1", "01", "2.50", "2.5", "-7", "3e2", "x", "true"]), min_size=1, max_size=4),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_few_texts_that_are_numbers_are_the_same_remembered_or_not(batches):
+    remembering, forgetful = ColumnProfile("n"), ColumnProfile("n")
+    for texts in batches:
+        cells = pl.Series("n", texts * (WORTH_REMEMBERING // len(texts) + 1))
+        for column, pieces in ((remembering, [cells]), (forgetful, [cells[:1999], cells[1999:]])):
+            for piece in pieces:
+                numbers = column.update(piece)
+                if numbers is not None:
+                    column.quantiles.update(numbers)
+    rows = remembering.classes.total
+    a, b = remembering.statistics(rows), forgetful.statistics(rows)
+    assert (a.classes, a.distinct, a.categories) == (b.classes, b.distinct, b.categories)
+    if a.numeric is not None and b.numeric is not None:
+        assert a.numeric.mean == pytest.approx(b.numeric.mean, rel=1e-12)
+        assert a.numeric.buckets == b.numeric.buckets
+
+
 @given(st.binary(max_size=300), st.integers(0, 400))
 def test_a_survey_counts_as_python_does(data, copies):
     data = data * copies
     found = survey_of(data)
     assert (found.lines, found.quotes, found.ascii) == (data.count(b"\n"), data.count(b'"'), data.isascii())
-
-
-def test_texts_profiled_with_a_memory_are_counted_like_any_others():
-    from watchpost.profiles.column import ColumnProfile
-
-    rng = np.random.default_rng(3)
-    words = [f"user-{i}" for i in rng.integers(0, 90_000, 120_000)]
-    column = ColumnProfile("user")
-    for start in range(0, len(words), 60_000):
-        column.update(pl.Series("user", words[start : start + 60_000]))
-    statistics = column.statistics(len(words))
-    assert statistics.classes.string == len(words)
-    assert statistics.distinct == pytest.approx(len(set(words)), rel=0.15)

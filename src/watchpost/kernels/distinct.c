@@ -29,19 +29,34 @@ KERNEL void wp_add_integers(const int64_t *values, int64_t count, uint8_t *regis
     for (int64_t i = 0; i < count; i++) raise_register(registers, mixed((double)values[i]));
 }
 
-/* Looks hashes up at their places: the first `bits` bits of each.
+/* Looks hashes up: each has two neighbouring places, which its first `bits` bits but the last of them name.
 
-   counts[numbers[place]] goes up by one where the hash there is the same; the others' positions go to `unknown`.
-   Returns how many these are. */
+   counts[numbers[place]] goes up by one where the hash is found; the others' positions go to `unknown`. Returns how
+   many these are. */
 KERNEL int64_t wp_look_up(const uint64_t *hashes, int64_t count, const uint64_t *known, const uint16_t *numbers,
                           int64_t bits, int64_t *counts, uint32_t *unknown) {
     int64_t found = 0;
     for (int64_t i = 0; i < count; i++) {
-        uint64_t place = hashes[i] >> (64 - bits);
+        uint64_t place = hashes[i] >> (64 - bits) & ~(uint64_t)1;
+        place += known[place] != hashes[i];
         if (known[place] == hashes[i])
             counts[numbers[place]]++;
         else
             unknown[found++] = (uint32_t)i;
     }
     return found;
+}
+
+/* The code of each hash, from a table of 2^bits places where a hash stands at its first bits' place or, others being
+   there, behind it; 0 is an empty place. Returns how many were found before the first that is not there. */
+KERNEL int64_t wp_codes(const uint64_t *hashes, int64_t count, const uint64_t *known, const uint16_t *codes,
+                        int64_t bits, uint16_t *found) {
+    uint64_t last = ((uint64_t)1 << bits) - 1;
+    for (int64_t i = 0; i < count; i++) {
+        uint64_t place = hashes[i] >> (64 - bits);
+        while (known[place] && known[place] != hashes[i]) place = (place + 1) & last;
+        if (!known[place]) return i;
+        found[i] = codes[place];
+    }
+    return count;
 }

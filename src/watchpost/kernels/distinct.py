@@ -23,12 +23,12 @@ def add_numbers(values: NDArray[np.float64], registers: NDArray[np.uint8]) -> bo
 def look_up(
     hashes: NDArray[np.uint64], known: NDArray[np.uint64], numbers: NDArray[np.uint16], counts: NDArray[np.int64]
 ) -> NDArray[np.uint32] | None:
-    """Count the hashes that stand in `known` at the place of their first bits, each under its number there.
+    """Count the hashes that stand in `known` at one of their two places, each under its number there.
 
     Args: known, numbers: one for each place, as many as a power of two; contiguous. counts: one for each number, to
     which is added. Returns: the positions of the other hashes; None, and nothing done, without the compiled kernels.
     """
-    look = function("wp_look_up", ctypes.c_int64)
+    look = function("wp_look_up")
     if look is None:
         return None
     hashes, unknown = np.ascontiguousarray(hashes), np.empty(len(hashes), np.uint32)
@@ -37,4 +37,24 @@ def look_up(
         ctypes.c_void_p(numbers.ctypes.data), ctypes.c_int64(len(known).bit_length() - 1),
         ctypes.c_void_p(counts.ctypes.data), ctypes.c_void_p(unknown.ctypes.data),
     )  # fmt: skip
-    return unknown[: int(found)]
+    return unknown[:found]
+
+
+def codes_of(
+    hashes: NDArray[np.uint64], known: NDArray[np.uint64], codes: NDArray[np.uint16]
+) -> NDArray[np.uint16] | None:
+    """The code of each hash; None if one is not known, or without the compiled kernels.
+
+    Args: known, codes: one for each place, as many as a power of two, some of them empty (0); contiguous. A hash stands
+    at the place its first bits name or, where others are there, behind it.
+    """
+    look = function("wp_codes")
+    if look is None:
+        return None
+    hashes, found = np.ascontiguousarray(hashes), np.empty(len(hashes), np.uint16)
+    known_of_them = look(
+        ctypes.c_void_p(hashes.ctypes.data), ctypes.c_int64(len(hashes)), ctypes.c_void_p(known.ctypes.data),
+        ctypes.c_void_p(codes.ctypes.data), ctypes.c_int64(len(known).bit_length() - 1),
+        ctypes.c_void_p(found.ctypes.data),
+    )  # fmt: skip
+    return found if known_of_them == len(hashes) else None

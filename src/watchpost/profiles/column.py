@@ -5,7 +5,7 @@ whichever way the reader typed the batch. So pieces that were read differently (
 in its last block) still merge to what one reading would have given.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -15,7 +15,7 @@ from watchpost.profiles import classes
 from watchpost.profiles.baseline_json import java_double
 from watchpost.profiles.kll import QuantileSketch
 from watchpost.profiles.moments import Moments
-from watchpost.profiles.seen import WORTH_ROWS, SeenTexts
+from watchpost.profiles.seen import WORTH_REMEMBERING, WORTH_ROWS, SeenNumbers, SeenTexts
 from watchpost.profiles.statistics import Bucket, ClassCounts, FeatureStatistics, NumericStatistics, Sketch
 from watchpost.profiles.values import LIMIT, DistinctValues
 
@@ -35,7 +35,7 @@ class ColumnProfile:
     Args: edges: cells of a baseline to count in (`QuantileSketch`).
     """
 
-    __slots__ = ("_seen", "classes", "moments", "name", "quantiles", "values")
+    __slots__ = ("_numbers", "_seen", "classes", "moments", "name", "quantiles", "values")
 
     def __init__(self, name: str, edges: Floats | None = None) -> None:
         self.name = name
@@ -44,6 +44,7 @@ class ColumnProfile:
         self.quantiles = QuantileSketch(edges)
         self.values = DistinctValues()
         self._seen: SeenTexts | None = None
+        self._numbers: SeenNumbers | None = None
 
     def update(self, cells: pl.Series) -> Numbers | None:
         """Add the cells of one batch, except to the quantile sketch.
@@ -131,6 +132,10 @@ class ColumnProfile:
 
     def _update_text(self, cells: pl.Series) -> Floats | None:
         """Add raw text cells, each by its class; at least one."""
+        found = None if self._numbers is None else self._numbers.look_up(cells)
+        if found is not None:
+            self._count(ClassCounts(integral=found.integral, fractional=len(cells) - found.integral))
+            return self._add_few_numbers(found.values, found.texts)
         if self._seen is not None:
             cells = self._add_seen(self._seen, cells)
             if not len(cells):
@@ -141,22 +146,21 @@ class ColumnProfile:
         words = cells.value_counts(name="rows")
         if words.height <= LIMIT:
             return self._add_few_texts(cells, _by_text(words))
-        if not words.select(classes.may_be_numeric(_CELL).any()).item():
-            self._add_words(words)
-            return None
+        if words.select(classes.may_be_numeric(_CELL).any()).item():
+            return self._update_mixed_texts(cells.to_frame(), words)
+        self._add_words(words)
+        return None
+
+    def _update_mixed_texts(self, frame: pl.DataFrame, words: pl.DataFrame) -> Floats | None:
+        """The same for cells counted already, numbers among them; words: columns `cell` (distinct) and `rows`."""
         kinds = words.select("rows", integral=classes.is_integral(_CELL), fractional=classes.is_fractional(_CELL))
         integral = int(kinds.filter("integral")["rows"].sum())
         fractional = int(kinds.filter("fractional")["rows"].sum())
         self._count(ClassCounts(integral=integral, fractional=fractional))
-        if integral + fractional == len(cells):
-            return self._add_number_texts(cells.to_frame())
-        others = words.filter(~(kinds["integral"] | kinds["fractional"]))
-        self._add_words(others)
-        return (
-            self._add_number_texts(cells.to_frame().filter(classes.is_numeric(_CELL)))
-            if integral + fractional
-            else None
-        )
+        if integral + fractional == frame.height:
+            return self._add_number_texts(frame)
+        self._add_words(words.filter(~(kinds["integral"] | kinds["fractional"])))
+        return self._add_number_texts(frame.filter(classes.is_numeric(_CELL))) if integral + fractional else None
 
     def _add_few_texts(self, cells: pl.Series, words: Mapping[str, int]) -> Floats | None:
         """Add text cells of few different texts; words: how often each of them is there."""
@@ -165,7 +169,7 @@ class ColumnProfile:
         numbers = integral.keys() | fractional.keys()
         self._count(ClassCounts(integral=sum(integral.values()), fractional=sum(fractional.values())))
         if len(numbers) == len(words):
-            return self._add_few_number_texts(cells, words)
+            return self._add_few_number_texts(cells, words, integral)
         self._add_few_words({word: rows for word, rows in words.items() if word not in numbers})
         return self._add_number_texts(cells.to_frame().filter(_CELL.is_in(list(numbers)))) if numbers else None
 
@@ -201,11 +205,20 @@ class ColumnProfile:
             self.values.add_numbers(numbers)
         return numbers
 
-    def _add_few_number_texts(self, cells: pl.Series, words: Mapping[str, int]) -> Floats:
+    def _add_few_number_texts(self, cells: pl.Series, words: Mapping[str, int], integral: Collection[str]) -> Floats:
         """The same for cells of few different texts, all numbers; each is converted once, the rest is looking up."""
         texts = pl.Series("cell", list(words))
         known = texts.to_frame().select(classes.number(_CELL)).to_series().to_numpy()
-        numbers: Floats = known[cells.cast(pl.Enum(texts)).to_physical().to_numpy()]
+        numbers = self._add_few_numbers(known[cells.cast(pl.Enum(texts)).to_physical().to_numpy()], words)
+        if self.values.counts is None:
+            self._numbers = None
+        elif len(cells) >= WORTH_REMEMBERING:
+            self._numbers = self._numbers or SeenNumbers()
+            self._numbers.remember(dict(zip(words, known.tolist(), strict=True)), integral)
+        return numbers
+
+    def _add_few_numbers(self, numbers: Floats, words: Mapping[str, int]) -> Floats:
+        """Add numbers of few different texts, their classes aside. words: how often each text is there."""
         self.moments = self.moments.merge(Moments.of(pl.Series(numbers)))
         self.values.add(words)
         return numbers
