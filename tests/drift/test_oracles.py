@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import special, stats
 from scipy.spatial.distance import jensenshannon
 
 from watchpost.drift import hellinger, jensen_shannon, kolmogorov_smirnov, psi, simple, total_variation, wasserstein
-from watchpost.drift._chance import chi_squared_quantile
+from watchpost.drift._chance import chi_squared_quantile, independent_rows
 from watchpost.drift.chi_squared import homogeneity, original_statistic
 from watchpost.profiles.cells import cell_pair
 from watchpost.profiles.gap import comparison
@@ -62,12 +62,43 @@ def test_p_value_of_samples_apart_is_two_of_all_orders(numbers, n, m):
     assert kolmogorov_smirnov.p_value(pair) == pytest.approx(2 / comb(n + m, n), abs=1e-12)
 
 
+def test_half_a_row_is_rounded_as_scipy_rounds_it(numbers):
+    # 1825 rows against as many are worth 912.5, which 1 / (1 / 1825 + 1 / 1825) misses by its last bit.
+    a, b = (np.random.default_rng(seed).normal(0, 1, 1825) for seed in (0, 1))
+    expected = stats.ks_2samp(a, b, method="asymp").pvalue
+    assert kolmogorov_smirnov.p_value(comparison(numbers(a), numbers(b))) == pytest.approx(expected, rel=1e-9)
+
+
 @settings(max_examples=20, deadline=None)
 @given(a=large, b=large)
 def test_p_value_equals_scipys_asymptotic_one_for_more_rows(numbers, a, b):
     pair = comparison(numbers(a), numbers(b))
     expected = stats.ks_2samp(a, b, method="asymp").pvalue
     assert kolmogorov_smirnov.p_value(pair) == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(rows=st.integers(141, 10_000), strength=st.floats(2.2, 300))
+def test_the_one_sided_p_value_equals_scipys(rows, strength):
+    gap = np.sqrt(strength / rows)
+    assume(gap < 1)
+    expected = special.smirnov(rows, gap)
+    assert kolmogorov_smirnov.one_sided(rows, gap) == pytest.approx(expected, rel=1e-11, abs=0)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), shift=st.sampled_from([0.0, 0.02, 0.05, 0.1, 0.3, 3.0]))
+def test_p_value_of_full_sketches_equals_scipys_for_the_rows_they_are_worth(numbers, seed, shift):
+    rng = np.random.default_rng(seed)
+    pair = comparison(numbers(rng.normal(0, 1, 30_000)), numbers(rng.normal(shift, 1, 9_000)))
+    rows = round(1 / (1 / independent_rows(30_000) + 1 / independent_rows(9_000)))
+    assert kolmogorov_smirnov.p_value(pair) == pytest.approx(stats.kstwo.sf(pair.gap, rows), rel=1e-11, abs=1e-300)
+
+
+def test_p_values_are_one_without_a_gap_and_nothing_where_no_row_is_shared(numbers):
+    many = np.arange(5000.0)
+    assert kolmogorov_smirnov.p_value(comparison(numbers(many), numbers(many))) == 1.0
+    assert kolmogorov_smirnov.p_value(comparison(numbers(many), numbers(many + 9000))) == 0.0
 
 
 @quick

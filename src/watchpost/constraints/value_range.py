@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from watchpost.constraints.finding import NOT_RUN, PASSED, Column, Finding, plural, violated
 from watchpost.constraints.sampling import ALPHA
-from watchpost.profiles.statistics import FeatureStatistics, NumericStatistics
+from watchpost.profiles.statistics import FeatureStatistics, NumericStatistics, Sketch
 
 TYPE = "range_check"
 
@@ -23,7 +23,7 @@ class _Upward:
     high: float
     rows: int
     values: NDArray[np.float64]
-    weights: NDArray[np.float64]
+    weights: NDArray[np.int64]
 
     def quantile(self, level: float) -> float:
         """The smallest value with that share of the weight at or below it."""
@@ -130,8 +130,7 @@ def _chance_of_all_in_window(count: int, rows: int, baseline_rows: int) -> float
 def _turned(feature: FeatureStatistics, *, upward: bool) -> _Upward:
     numeric = feature.numeric
     assert numeric is not None
-    sketch = numeric.sketch
-    values, weights = sketch.weighted() if sketch is not None else (np.empty(0), np.empty(0))
+    values, weights = (numeric.sketch or Sketch(())).weighted()
     if upward:
         return _Upward(numeric.min, numeric.max, feature.present, values, weights)
     return _Upward(-numeric.max, -numeric.min, feature.present, -values[::-1], weights[::-1])

@@ -32,7 +32,7 @@ def _numbers_moved(pair: DistributionFunctions) -> str:
 
 def _median(pair: DistributionFunctions) -> str:
     before, after = (
-        number(float(pair.values[below.searchsorted(below[-1] / 2)])) for below in (pair.baseline, pair.current)
+        number(float(pair.values[below.searchsorted((below[-1] + 1) // 2)])) for below in (pair.baseline, pair.current)
     )
     return f"Median stayed at {before}" if before == after else f"Median went from {before} to {after}"
 

@@ -23,12 +23,15 @@ static inline uint64_t eight_bytes(const uint8_t *p) {
     return word;
 }
 
-/* Whether the eight bytes of a little-endian word are all digits. */
-static inline bool eight_digits(uint64_t w) {
-    return ((w & 0xF0F0F0F0F0F0F0F0u) | (((w + 0x0606060606060606u) & 0xF0F0F0F0F0F0F0F0u) >> 4)) == 0x3333333333333333u;
+/* How many of the eight bytes of a little-endian word are digits before the first that is none. */
+static inline int leading_digits(uint64_t w) {
+    uint64_t x = w ^ 0x3030303030303030u;
+    /* The highest bit of a byte is set where it is none; a carry can spoil only the bytes after such a one. */
+    uint64_t others = ((x + 0x7676767676767676u) | x) & 0x8080808080808080u;
+    return others ? __builtin_ctzll(others) >> 3 : 8;
 }
 
-/* Their value. */
+/* The value of eight digits; their upper halves do not matter. */
 static inline uint64_t value_of_eight(uint64_t w) {
     w = (w & 0x0F0F0F0F0F0F0F0Fu) * 2561 >> 8;
     w = (w & 0x00FF00FF00FF00FFu) * 6553601 >> 16;
@@ -39,11 +42,17 @@ static inline uint64_t value_of_eight(uint64_t w) {
 static inline const uint8_t *add_digits(const uint8_t *p, const uint8_t *end, uint64_t *value) {
     uint64_t v = *value;
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    static const uint64_t scale[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
     while (end - p >= 8) {
         uint64_t word = eight_bytes(p);
-        if (!eight_digits(word)) break;
-        v = v * 100000000u + value_of_eight(word);
-        p += 8;
+        int digits = leading_digits(word);
+        /* Zeros in front, as it were: the first digit is the lowest byte. Twice, for a shift by 64 is undefined. */
+        if (digits) v = v * scale[digits] + value_of_eight(word << (32 - 4 * digits) << (32 - 4 * digits));
+        p += digits;
+        if (digits < 8) {
+            *value = v;
+            return p;
+        }
     }
 #endif
     while (p < end && is_digit(*p)) v = v * 10 + (uint64_t)(*p++ - '0');

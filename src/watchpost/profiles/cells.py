@@ -75,8 +75,7 @@ def quantile_edges(sketch: Sketch, cells: int = CELLS) -> Floats:
     between them stay empty until a value comes that was never seen. Any other column is cut at its quantiles, and a
     value that holds many of them is an edge once. Shape (m,), m < cells; an empty sketch has no edge.
     """
-    values, weights = sketch.weighted()
-    return edges_of(values, weights.cumsum(), cells)
+    return edges_of(*sketch.cumulative(), cells)
 
 
 def edges_of(values: Floats, below: NDArray[np.float64 | np.int64], cells: int = CELLS) -> Floats:
@@ -104,8 +103,7 @@ def cell_counts(statistics: NumericStatistics, edges: Floats) -> Floats | None:
         return statistics.cells.counts.astype(np.float64)
     if statistics.sketch is None:
         return None
-    values, weights = statistics.sketch.weighted()
-    return counts_between(values, weights.cumsum(), edges)
+    return counts_between(*statistics.sketch.cumulative(), edges)
 
 
 def counts_between(values: Floats, below: NDArray[np.float64 | np.int64], edges: Floats) -> Floats:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from watchpost.profiles.statistics import CellCounts, FeatureStatistics, Sketch
+from watchpost.profiles.statistics import CellCounts, FeatureStatistics, Sketch, last_of_equals
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -83,19 +83,19 @@ def distribution_functions(
     counted: exact counts of the current side, handed on. collapsed: reproduce the original's defect, see
     `collapsed_items`.
     """
-    items = collapsed_items if collapsed else _items
-    (a, a_weights), (b, b_weights) = items(baseline), items(current)
+    (a, a_weights), (b, b_weights) = map(collapsed_items if collapsed else Sketch.weighted, (baseline, current))
     if not len(a) or not len(b):
         return None
     values = np.concatenate((a, b))
-    order = values.argsort(kind="stable")
-    values = values[order]
-    below_a = np.concatenate((a_weights, np.zeros_like(b_weights)))[order].cumsum()
-    below_b = np.concatenate((a_weights, b_weights))[order].cumsum() - below_a
-    last = np.append(values[1:] != values[:-1], True)  # of equal values the last carries the inclusive count
-    if not last.all():
-        values, below_a, below_b = values[last], below_a[last], below_b[last]
-    differences = below_b / below_b[-1] - below_a / below_a[-1]
+    order = values.argsort(kind="stable")  # a merge sort: two runs are joined in one pass
+    values = values.take(order)
+    below_a = np.concatenate((a_weights, np.zeros_like(b_weights))).take(order).cumsum()
+    below_b = np.concatenate((np.zeros_like(a_weights), b_weights)).take(order).cumsum()
+    last = last_of_equals(values)
+    if last is not None:
+        values, below_a, below_b = values.take(last), below_a.take(last), below_b.take(last)
+    differences = below_b / below_b[-1]
+    differences -= below_a / below_a[-1]
     return DistributionFunctions(values, below_a, below_b, differences, _largest(differences), counted)
 
 
@@ -150,17 +150,14 @@ def collapsed_items(sketch: Sketch) -> tuple[Floats, Counts]:
     The original keeps its (value, weight) pairs in a map keyed by value, filled from level 0 upward, so repeated values
     are lost and columns of few values look alike however they moved (contract 4.4). Shapes (n,), (n,).
     """
-    items, weights = _items(sketch)
-    # The first occurrence from behind is the one of the highest level.
-    values, behind = np.unique(items[::-1], return_index=True)
-    return values, weights[::-1][behind]
+    levels = sketch.levels[::-1]
+    if not levels:
+        return np.empty(0), np.empty(0, dtype=np.int64)
+    # The first occurrence from above is the one of the highest level.
+    values, first = np.unique(np.concatenate(levels), return_index=True)
+    weights = np.repeat(np.left_shift(1, np.arange(len(levels))[::-1]), [len(level) for level in levels])
+    return values, weights[first]
 
 
 def _largest(differences: Floats) -> float:
     return float(max(differences.max(), -differences.min()))
-
-
-def _items(sketch: Sketch) -> tuple[Floats, Counts]:
-    """All items ascending, of equal ones the lowest level first, and the weight of each; shapes (n,), (n,)."""
-    items, levels = sketch.ordered
-    return items, np.left_shift(1, levels.astype(np.int64))

@@ -47,7 +47,7 @@ class Bucket:
     count: float
 
 
-@dataclass(frozen=True, eq=False, repr=False)  # no slots: `ordered` is remembered
+@dataclass(frozen=True, eq=False, repr=False)  # no slots: the order is remembered
 class Sketch:
     """A KLL sketch's content: levels[h] holds items (float64, any order), each standing for 2**h values."""
 
@@ -56,28 +56,32 @@ class Sketch:
     c: float = KLL_SHRINK
 
     @cached_property
-    def ordered(self) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
-        """All items ascending, equal ones in order of level, and the level of each; shapes (n,), (n,).
-
-        Remembered, because every comparison starts from it and a baseline is compared again and again.
-        """
+    def _ordered(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """What `weighted` gives, remembered: all comparisons start from it, a baseline is compared again and again."""
         if not self.levels:
-            return np.empty(0), np.empty(0, dtype=np.uint8)
-        lengths = [len(level) for level in self.levels]
+            return np.empty(0), np.empty(0, dtype=np.int64)
         items = np.concatenate(self.levels)
-        # All levels but the lowest are a few sorted runs: with that one sorted too, the merge sort that follows takes
-        # half the time. Its items weigh the same, so no level need move along.
-        items[: lengths[0]].sort()
-        order = items.argsort(kind="stable")
-        return items[order], np.repeat(np.arange(len(lengths), dtype=np.uint8), lengths)[order]
+        items += 0.0  # turns -0.0 into 0.0: one value, written one way
+        items, places = _ascending(items)
+        weights = np.repeat(np.left_shift(1, np.arange(len(self.levels))), [len(level) for level in self.levels])
+        weights = weights.take(places)
+        last = last_of_equals(items)
+        if last is not None:
+            items, weights = items.take(last), np.diff(weights.cumsum().take(last), prepend=0)
+        items.flags.writeable = weights.flags.writeable = False
+        return items, weights
 
-    def weighted(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Distinct values ascending, and the weight of each (shapes (n,), (n,)): the approximate distribution."""
-        items, levels = self.ordered
-        if not len(items):
-            return items, items
-        first = np.flatnonzero(np.append(True, items[1:] != items[:-1]))
-        return items[first], np.add.reduceat(np.ldexp(1.0, levels.astype(np.int32)), first)
+    def weighted(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Distinct values ascending, and the weight of each (shapes (n,), (n,)): the approximate distribution.
+
+        Both arrays are read-only.
+        """
+        return self._ordered
+
+    def cumulative(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Distinct values ascending, and how many of the values fed are at most each (shapes (n,), (n,))."""
+        values, weights = self._ordered
+        return values, weights.cumsum()
 
     @property
     def weight(self) -> int:
@@ -97,6 +101,32 @@ class Sketch:
     def __repr__(self) -> str:
         """The sizes of the levels, not their thousands of items."""
         return f"Sketch(k={self.k}, c={self.c}, level_sizes={tuple(map(len, self.levels))})"
+
+
+def last_of_equals(values: NDArray[np.float64]) -> NDArray[np.int64] | None:
+    """Where equal values end, in ascending ones of shape (n,); None when all differ. There a count is inclusive."""
+    last = np.ones(len(values), dtype=np.bool_)
+    np.not_equal(values[1:], values[:-1], out=last[:-1])
+    return None if last.all() else last.nonzero()[0]
+
+
+def _ascending(items: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """The items from the smallest to the largest, and the place each had, equal ones in any order; shapes (n,), (n,).
+
+    Each item's place is written over the lowest bits of its own significand (13 of 52 for 5,000 items), and these keys
+    are sorted: numpy sorts numbers by vector instructions, a fifth of the time of sorting their places. Where two items
+    differ in those bits only, the order comes out wrong, which is seen, and the places are sorted after all.
+    """
+    mask = (1 << len(items).bit_length()) - 1
+    places = items.view(np.int64) & ~mask
+    places |= np.arange(len(items))
+    places.view(np.float64).sort()
+    places &= mask
+    found = items.take(places)
+    if (found[1:] >= found[:-1]).all():
+        return found, places
+    places = items.argsort(kind="stable")
+    return items.take(places), places
 
 
 @dataclass(frozen=True, slots=True, eq=False)
