@@ -5,15 +5,16 @@ from collections import Counter
 import numpy as np
 import polars as pl
 import pytest
+import xxhash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from watchpost import kernels
 from watchpost.data.counting import survey_of
-from watchpost.kernels.distinct import look_up
+from watchpost.kernels.distinct import hash_texts, look_up
 from watchpost.profiles.column import ColumnProfile
-from watchpost.profiles.distinct import DistinctSketch
+from watchpost.profiles.distinct import DistinctSketch, xxhash64_by_numpy
 from watchpost.profiles.kll import QuantileSketch, update_together
 from watchpost.profiles.seen import WORTH_REMEMBERING, SeenTexts
 
@@ -81,6 +82,18 @@ def test_many_numbers_raise_the_same_registers_either_way():
     compiled.add_numbers(values)
     plain.add_numbers_by_numpy(values)
     np.testing.assert_array_equal(compiled.registers, plain.registers)
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(max_size=80), max_size=20))
+def test_texts_are_hashed_as_the_reference_does_either_way(texts):
+    encoded = [text.encode("utf-8", "replace") for text in texts]
+    lengths = np.array([len(text) for text in encoded], np.uint32)
+    expected = [xxhash.xxh64_intdigest(text, 42) for text in encoded]
+    hashes = hash_texts(b"".join(encoded), lengths, 42)
+    assert hashes is not None
+    assert hashes.tolist() == expected
+    assert xxhash64_by_numpy(b"".join(encoded), lengths).tolist() == expected
 
 
 @given(st.lists(st.integers(0, 40), max_size=60), st.sets(st.integers(0, 40)))

@@ -20,6 +20,22 @@ def add_numbers(values: NDArray[np.float64], registers: NDArray[np.uint8]) -> bo
     return True
 
 
+def hash_texts(texts: bytes, lengths: NDArray[np.uint32], seed: int) -> NDArray[np.uint64] | None:
+    """xxHash64 of each of the texts that stand behind each other; None without the compiled kernels.
+
+    lengths: theirs, in bytes, which make up all of `texts`.
+    """
+    hash_each = function("wp_hash_texts", None)
+    if hash_each is None:
+        return None
+    lengths, hashes = np.ascontiguousarray(lengths), np.empty(len(lengths), np.uint64)
+    hash_each(
+        ctypes.c_char_p(texts), ctypes.c_void_p(lengths.ctypes.data), ctypes.c_int64(len(lengths)),
+        ctypes.c_uint64(seed), ctypes.c_void_p(hashes.ctypes.data),
+    )  # fmt: skip
+    return hashes
+
+
 def look_up(
     hashes: NDArray[np.uint64], known: NDArray[np.uint64], numbers: NDArray[np.uint16], counts: NDArray[np.int64]
 ) -> NDArray[np.uint32] | None:

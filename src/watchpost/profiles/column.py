@@ -293,8 +293,8 @@ def _counted(values: pl.Series) -> tuple[Sequence[int | float], Sequence[int]]:
 
 def _buckets(sketch: Sketch, low: float, high: float) -> tuple[Bucket, ...]:
     """Ten equal-width buckets from the extremes, counted by the sketch. Source: contract 2.3."""
-    values, weights = sketch.weighted()
-    below = np.concatenate(([0.0], np.cumsum(weights)))
+    values, counts = sketch.cumulative()
+    below = np.concatenate(([0], counts))
     bounds = [low + (high - low) * i / _BUCKETS for i in range(_BUCKETS + 1)]
     ranks = below[np.searchsorted(values, bounds, side="left")]
     ranks[-1] = below[np.searchsorted(values, high, side="right")]

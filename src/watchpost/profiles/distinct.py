@@ -37,33 +37,32 @@ def _round(lane: Hashes, data: Hashes) -> Hashes:
 
 
 def xxhash64(texts: pl.Series) -> Hashes:
-    """xxHash64 (seed 42) of the UTF-8 bytes of each string; texts without nulls, result of shape (len(texts),).
+    """xxHash64 (seed 42) of the UTF-8 bytes of each string; texts without nulls, result of shape (len(texts),)."""
+    if len(texts) <= _FEW:
+        encoded = [text.encode() for text in texts.to_list()]
+        lengths = np.fromiter(map(len, encoded), np.uint32, len(encoded))
+        joined = b"".join(encoded)
+    else:
+        lengths = texts.str.len_bytes().to_numpy()
+        joined = (texts.str.join("").item() or "").encode()
+    hashes = distinct.hash_texts(joined, lengths, int(_SEED))
+    return xxhash64_by_numpy(joined, lengths) if hashes is None else hashes
+
+
+def xxhash64_by_numpy(joined: bytes, lengths: NDArray[np.uint32]) -> Hashes:
+    """The same without the compiled kernels, of texts behind each other, by their lengths in bytes.
 
     Strings of one length are hashed together: the loops below run over a string's words, not over strings.
     """
-    lengths, order, joined = _by_length(texts)
-    hashes = np.empty(len(texts), dtype=np.uint64)
-    start = 0
+    data = np.frombuffer(joined, np.uint8)
+    ends = lengths.cumsum(dtype=np.int64)
+    hashes = np.empty(len(lengths), dtype=np.uint64)
+    order = np.argsort(lengths, kind="stable")
     for rows in np.split(order, np.flatnonzero(np.diff(lengths[order])) + 1):
         length = int(lengths[rows[0]]) if len(rows) else 0
-        end = start + length * len(rows)
-        hashes[rows] = _hash_equal_lengths(joined[start:end].reshape(len(rows), length))
-        start = end
+        places = (ends[rows] - length)[:, np.newaxis] + np.arange(length)
+        hashes[rows] = _hash_equal_lengths(data[places])
     return hashes
-
-
-def _by_length(texts: pl.Series) -> tuple[NDArray[np.integer], NDArray[np.intp], NDArray[np.uint8]]:
-    """The strings' lengths in bytes, their order by length, and their bytes in that order."""
-    if len(texts) <= _FEW:
-        encoded = [text.encode() for text in texts.to_list()]
-        lengths: NDArray[np.integer] = np.fromiter(map(len, encoded), np.int64, len(encoded))
-        order = np.argsort(lengths, kind="stable")
-        data = b"".join([encoded[row] for row in order.tolist()])
-    else:
-        lengths = texts.str.len_bytes().to_numpy()
-        order = np.argsort(lengths, kind="stable")
-        data = (texts.gather(order).str.join("").item() or "").encode()
-    return lengths, order, np.frombuffer(data, dtype=np.uint8)
 
 
 def _hash_equal_lengths(data: NDArray[np.uint8]) -> Hashes:
