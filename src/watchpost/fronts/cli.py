@@ -37,8 +37,24 @@ def main() -> None:
     watchpost(prog_name="watchpost")
 
 
+def _show_version(context: click.Context, _option: click.Parameter, asked: bool) -> None:
+    if asked:
+        from watchpost import kernels
+
+        compiled = "with compiled kernels" if kernels.available() else "without compiled kernels"
+        click.echo(f"watchpost, version {__version__}, {compiled}")
+        context.exit()
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, prog_name="watchpost")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version, and whether the innermost loops are compiled.",
+)
 def watchpost() -> None:
     """Know what your model's data is doing: the open successor of Amazon SageMaker Model Monitor.
 
