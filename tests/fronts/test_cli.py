@@ -17,6 +17,7 @@ import polars as pl
 import pytest
 from click.testing import CliRunner, Result
 
+from watchpost import __version__, kernels
 from watchpost.fronts.cli import watchpost
 from watchpost.fronts.exit_codes import BAD_INPUT, CLEAN, VIOLATIONS
 from watchpost.reports.documents import from_json
@@ -396,3 +397,8 @@ def _until_closed(terminal: int) -> str:
     finally:
         os.close(terminal)
     return shown.decode()
+
+
+def test_the_version_says_whether_the_innermost_loops_are_compiled():
+    told = run("--version").stdout
+    assert told == f"watchpost, version {__version__}, with{'' if kernels.available() else 'out'} compiled kernels\n"
