@@ -22,7 +22,10 @@ from watchpost.registry import Family
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "watchpost"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
-MODULES = ["watchpost", *(m.name for m in walk_packages(watchpost.__path__, "watchpost.") if "__main__" not in m.name)]
+# The compiled kernels end like a module of Python's, and are none.
+NO_MODULES = ("__main__", "._kernels")
+FOUND = ["watchpost", *(m.name for m in walk_packages(watchpost.__path__, "watchpost."))]
+MODULES = [name for name in FOUND if not name.endswith(NO_MODULES)]
 HEAVY = ("boto3", "botocore", "jinja2", "obstore", "pandas", "pyarrow", "rich", "scipy", "starlette")
 
 
@@ -145,13 +148,15 @@ def test_changelog_has_a_place_for_what_is_not_released() -> None:
     assert re.search(r"^## \[Unreleased\]$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
 
 
-def test_wheel_holds_every_file_of_the_package_and_the_licence(tmp_path: Path) -> None:
+def test_wheel_holds_every_file_of_the_package_but_the_c_sources_and_the_licence(tmp_path: Path) -> None:
     from hatchling.builders.wheel import WheelBuilder
 
     built = next(WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"]))
     names = set(zipfile.ZipFile(built).namelist())
-    files = {str(p.relative_to(ROOT / "src")) for p in PACKAGE.rglob("*") if p.is_file() and p.suffix != ".pyc"}
+    left_out = {".pyc", ".c", ".h"}
+    files = {str(p.relative_to(ROOT / "src")) for p in PACKAGE.rglob("*") if p.is_file() and p.suffix not in left_out}
     assert files - names == set()
+    assert {name for name in names if Path(name).suffix in left_out} == set()
     assert any(n.endswith("licenses/LICENSE") for n in names)
 
 

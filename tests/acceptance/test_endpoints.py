@@ -243,17 +243,7 @@ def test_a_runner_that_crashes_is_started_again(sagemaker: Sagemaker) -> None:
         sagemaker.ask(b"die")
     assert error.value.response["Error"]["Code"] == "ModelError"
     assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 424
-    logs = sagemaker.server.client("logs")
-
-    def told() -> bool:
-        try:
-            events = logs.filter_log_events(logGroupName=f"/aws/sagemaker/Endpoints/{sagemaker.name}")["events"]
-        except logs.exceptions.ResourceNotFoundException:  # nothing was logged yet
-            return False
-        return any("started again" in event["message"] for event in events)
-
-    # A process that is still dying may take a request with it, which its caller is told like the one before.
-    awaited(told)
+    # At once: a process that is still dying takes no other request with it.
     second = sagemaker.ask(b"pid")
     process = psutil.Process(int(second))
     process.kill()
@@ -261,6 +251,13 @@ def test_a_runner_that_crashes_is_started_again(sagemaker: Sagemaker) -> None:
     # Whether or not the server has noticed yet: nobody has seen this request.
     third = sagemaker.ask(b"pid")
     assert len({first, second, third}) == 3
+    logs = sagemaker.server.client("logs")
+
+    def told() -> int:
+        events = logs.filter_log_events(logGroupName=f"/aws/sagemaker/Endpoints/{sagemaker.name}")["events"]
+        return sum("started again" in event["message"] for event in events)
+
+    awaited(lambda: told() == 2)
 
 
 def test_what_a_model_raises_is_its_callers_to_read(sagemaker: Sagemaker) -> None:

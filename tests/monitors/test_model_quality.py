@@ -67,6 +67,11 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+def named(data: pl.DataFrame) -> pl.DataFrame:
+    """The same with words as labels."""
+    return data.with_columns(y=pl.when(pl.col("y") == 1).then(pl.lit("approved")).otherwise(pl.lit("declined")))
+
+
 # --- laws -----------------------------------------------------------------------------------------------------------
 
 
@@ -75,6 +80,33 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
 def test_a_healthy_window_is_no_violation(problem_type, seed, rows):
     report = checked(problem_type, predictions(problem_type, seed, rows))
     assert report.ok, report.violations
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.6]))
+@settings(max_examples=10)
+def test_a_positive_label_that_is_named_is_judged_as_one_that_is_1(seed, worse):
+    data = predictions("BinaryClassification", seed, 400, worse)
+    told = replace(ASKED["BinaryClassification"], positive_label="approved")
+    by_word = wp.check(learned("BinaryClassification"), named(data), monitor="model_quality", settings=told)
+    assert by_word.figures == checked("BinaryClassification", data).figures
+
+
+def test_the_command_line_is_told_the_positive_label(tmp_path):
+    for name, worse in (("train", 0.0), ("today", 0.9)):
+        named(predictions("BinaryClassification", 5, 2000, worse)).write_parquet(tmp_path / f"{name}.parquet")
+    about = ("--monitor", "model-quality", "--probability-attribute", "p", "--ground-truth-attribute", "y")
+    about += ("--positive-label", "approved")
+    out = ("--output", tmp_path / "base")
+    made = run("baseline", tmp_path / "train.parquet", "--problem-type", "BinaryClassification", *about, *out)
+    assert made.returncode == 0, made.stderr
+    found = run("check", tmp_path / "today.parquet", "--baseline", tmp_path / "base", *about)
+    assert (found.returncode, "accuracy" in found.stdout.lower()) == (1, True), found.stderr
+
+
+@pytest.mark.parametrize("problem_type", ["Regression", "MulticlassClassification"])
+def test_a_positive_label_is_of_two_classes_only(problem_type):
+    with pytest.raises(InputError, match="--positive-label"):
+        checked(problem_type, predictions(problem_type, 1), positive_label="approved")
 
 
 @PROBLEMS

@@ -8,7 +8,7 @@ from time import monotonic
 
 import pytest
 
-from watchpost.runners import Connections, Failure, Unreachable
+from watchpost.runners import Connections, Failure, NotRead, Unreachable
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -75,6 +75,46 @@ def test_a_connection_that_was_closed_while_idle_costs_no_request() -> None:
         connections = Connections(url)
         assert [connections.post("/invocations", b"", {}, 5).body for _ in range(5)] == [b"ok"] * 5
         connections.close()
+
+
+def test_a_closed_connection_is_seen_before_anything_is_sent() -> None:
+    seen: list[bytes] = []
+    closed = threading.Event()
+
+    def serve(connection: socket.socket, number: int) -> None:
+        seen.append(request_of(connection))
+        connection.sendall(OK)
+        connection.shutdown(socket.SHUT_RDWR)
+        closed.set()
+
+    with server(serve) as url:
+        connections = Connections(url, hangs_up=False)
+        for _ in range(5):
+            closed.clear()
+            assert connections.post("/invocations", b"", {}, 5).body == b"ok"
+            assert closed.wait(10)
+        connections.close()
+    assert len(seen) == 5
+
+
+@pytest.mark.parametrize("length", [10, 8 << 20])
+def test_a_request_that_was_not_read_whole_is_told_from_one_that_was(length: int) -> None:
+    def serve(connection: socket.socket, number: int) -> None:
+        if number == 1:
+            connection.recv(1, socket.MSG_PEEK)
+            return
+        unread = length
+        unread -= len(request_of(connection).partition(b"\r\n\r\n")[2])
+        while unread:
+            unread -= len(connection.recv(min(unread, 1 << 20)))
+
+    with server(serve) as url:
+        connections = Connections(url)
+        with pytest.raises(NotRead):
+            connections.post("/invocations", b"x" * length, {}, 20)
+        with pytest.raises(Unreachable, match=r"before an answer came|not whole") as told:
+            connections.post("/invocations", b"x" * length, {}, 20)
+    assert not isinstance(told.value, NotRead)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Monitoring with all it stands on: a store, a folder of objects; metrics, log lines and events are remembered."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -13,10 +13,12 @@ from watchpost.service.clock import ManualClock
 from watchpost.service.configuration import Configuration
 from watchpost.service.monitoring.documents import Members, MonitoringExecution, ProcessingJob
 from watchpost.service.monitoring.monitoring import Monitoring
-from watchpost.service.processing.execution import Execute, ModelPlan
+from watchpost.service.processing.execution import Execute, Finished, ModelPlan, Task
+from watchpost.service.processing.runs import Asked
 from watchpost.service.worker import Worker
 from watchpost.stores.objects.objects import BucketInfo, ObjectInfo, Objects
 from watchpost.stores.objects.open import open_objects
+from watchpost.stores.open import open_store
 from watchpost.stores.store import Recorded, Store, Transaction
 from watchpost.windows import EPOCH
 
@@ -24,6 +26,7 @@ ANALYZER = "156813124566.dkr.ecr.us-east-1.amazonaws.com/sagemaker-model-monitor
 CLARIFY = "205585389593.dkr.ecr.us-east-1.amazonaws.com/sagemaker-clarify-processing:1.0"
 ROLE = "arn:aws:iam::000000000000:role/monitor"
 HOUR = timedelta(hours=1)
+_SERVERS = ("server", "other")
 _CLARIFYS = ("ModelBias", "ModelExplainability")
 RESOURCES: Members = {"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.xlarge", "VolumeSizeInGB": 20}}
 
@@ -147,6 +150,67 @@ class World:
     def journal(self, kind: str) -> list[Recorded]:
         """Lines of a kind, oldest first."""
         return self.store.read(lambda tx: tx.journal(kinds=(kind,), limit=10_000_000))[::-1]
+
+
+class Killed(BaseException):
+    """kill -9, as far as one process can play it."""
+
+
+class Servers:
+    """Two servers over one store that run windows by `execute`, are killed and come back.
+
+    `latest` is the latest instant they saw: their clock is set back too, but never before `since`.
+    """
+
+    def __init__(self, execute: Execute, since: datetime) -> None:
+        self.store, self.clock, self.since, self.latest = open_store("sqlite://"), ManualClock(since), since, since
+        self._execute, self._deaths = execute, list[bool]()
+        self.worlds = [self._born(name) for name in _SERVERS]
+
+    def live(
+        self,
+        steps: Sequence[tuple[str, int, float]],
+        deaths: Sequence[bool],
+        others: Mapping[str, Callable[[World], object]] | None = None,
+    ) -> None:
+        """Take steps: what happens, on which server, how many seconds after the last; then recover for good.
+
+        what: "tick"; "work", in which the servers die as `deaths` says of each run; "restart"; or one of `others`.
+        """
+        acts: dict[str, Callable[[World], object]] = {
+            "tick": lambda world: world.monitoring.tick(self.clock.now()),
+            "work": lambda world: world.worker.step(self.clock.now()),
+            **(others or {}),
+        }
+        self._deaths = list(deaths)
+        for what, place, seconds in steps:
+            now = self.clock.advance(max(seconds, (self.since - self.clock.now()).total_seconds()))
+            self.latest = max(self.latest, now)
+            try:
+                if what != "restart":
+                    acts[what](self.worlds[place])
+                    continue
+            except Killed:
+                pass
+            self.worlds[place] = self._born(_SERVERS[place])
+            self.worlds[place].worker.recover(now)
+        self._deaths.clear()
+        self.clock.advance((self.latest - self.clock.now()).total_seconds())
+        for world in self.worlds:
+            world.worker.recover(self.latest)
+
+    def _born(self, name: str) -> World:
+        return World(self.store, self.clock, Path("nowhere"), execute=self._run, name=name, objects=full_lake())
+
+    def _run(self, task: Task, asked: Asked) -> Finished:
+        if self._deaths and self._deaths.pop():
+            raise Killed
+        return self._execute(task, asked)
+
+
+def full_lake() -> Objects:
+    """A lake in which every hour has captures."""
+    return FullLake()  # type: ignore[return-value]  # what a schedule asks of it is there
 
 
 def baseline_job(dataset: str, output: str, **environment: str) -> Members:

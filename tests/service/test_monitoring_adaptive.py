@@ -16,12 +16,10 @@ from watchpost.service.monitoring.documents import ExecutionStatus, Members
 from watchpost.service.monitoring.job import times_of
 from watchpost.service.processing.execution import Finished, Task
 from watchpost.service.processing.runs import Asked
-from watchpost.stores.objects.objects import Objects
-from watchpost.stores.open import open_store
 from watchpost.stores.store import Store
 from watchpost.windows import Window
 
-from .monitored import HOUR, FullLake, World, definition, timetable
+from .monitored import HOUR, Servers, World, definition, full_lake, timetable
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -134,28 +132,18 @@ def test_batches_adapt_by_whole_hours_only(store: Store, clock: ManualClock, tmp
 
 
 class Ends:
-    """Stand-ins for runs: wrong where the window meets a stretch of trouble, cut off where they are told to die."""
+    """Stand-ins for runs: wrong where the window meets a stretch of trouble."""
 
     def __init__(self, trouble: Window | None = None) -> None:
-        self.trouble, self.deaths, self.windows = trouble, list[bool](), list[tuple[datetime, datetime]]()
+        self.trouble, self.windows = trouble, list[tuple[datetime, datetime]]()
 
     def __call__(self, task: Task, asked: Asked) -> Finished:
-        if self.deaths and self.deaths.pop():
-            raise Killed
         environment = task.job.members["Environment"]
         assert isinstance(environment, dict)
         start, end = (datetime.fromisoformat(environment[name]) for name in ("start_time", "end_time"))
         self.windows.append((start, end))
         wrong = self.trouble is not None and start < self.trouble.end and end > self.trouble.start
         return WRONG if wrong else QUIET
-
-
-class Killed(BaseException):
-    """kill -9, as far as one process can play it."""
-
-
-def lake() -> Objects:
-    return FullLake()  # type: ignore[return-value]  # what a schedule asks of it is there
 
 
 def started(world: World, application: Members = ADAPTS, **times: str) -> None:
@@ -181,7 +169,7 @@ def runs() -> Ends:
 
 @pytest.fixture
 def world(store: Store, clock: ManualClock, tmp_path: Path, runs: Ends) -> World:
-    return World(store, clock, tmp_path, execute=runs, objects=lake())
+    return World(store, clock, tmp_path, execute=runs, objects=full_lake())
 
 
 def lengths(runs: Ends) -> list[int]:
@@ -229,7 +217,7 @@ def test_a_restart_goes_on_with_the_length_it_had(
 ) -> None:
     started(world)
     until_quiet(world, 7 * 3600)
-    other = World(store, clock, tmp_path, execute=runs, objects=lake(), name="other")
+    other = World(store, clock, tmp_path, execute=runs, objects=full_lake(), name="other")
     until_quiet(other, 6 * 3600)
     assert tiles(runs)
     assert lengths(runs) == [60, 120, 240, 360]
@@ -283,7 +271,7 @@ def test_an_outcome_that_never_comes_does_not_hold_up_the_schedule(world: World,
 def test_offsets_keep_windows_behind_their_scheduled_times(
     store: Store, clock: ManualClock, tmp_path: Path, runs: Ends
 ) -> None:
-    world = World(store, clock, tmp_path, execute=runs, objects=lake())
+    world = World(store, clock, tmp_path, execute=runs, objects=full_lake())
     started(world, start="-PT25H", end="-PT24H")
     until_quiet(world, 3 * 3600)
     assert runs.windows == [
@@ -311,41 +299,18 @@ def test_every_moment_is_judged_once_whatever_crashes_and_however_the_clock_jump
     steps: list[tuple[str, int, int]], deaths: list[bool], hour: int
 ) -> None:
     trouble = Window(NOON + hour * HOUR, NOON + (hour + 3) * HOUR)
-    store, clock, runs = open_store("sqlite://"), ManualClock(NOON), Ends(trouble)
-    names = ("server", "other")
+    servers = Servers(Ends(trouble), NOON)
 
-    def born(name: str) -> World:
-        return World(store, clock, Path("nowhere"), execute=runs, name=name, objects=lake())
+    def stop_and_start(world: World) -> None:
+        world.monitoring.schedules.stop("hourly", "me")
+        world.monitoring.schedules.start("hourly", "me")
 
-    worlds = [born(name) for name in names]
-    started(worlds[0])
-    runs.deaths, latest = deaths, NOON
-    for what, place, seconds in steps:
-        now = clock.advance(max(seconds, (NOON - clock.now()).total_seconds()))
-        latest = max(latest, now)
-        try:
-            match what:
-                case "tick":
-                    worlds[place].monitoring.tick(now)
-                    continue
-                case "work":
-                    worlds[place].worker.step(now)
-                    continue
-                case "stop and start":
-                    worlds[place].monitoring.schedules.stop("hourly", "me")
-                    worlds[place].monitoring.schedules.start("hourly", "me")
-                    continue
-        except Killed:
-            pass
-        worlds[place] = born(names[place])
-        worlds[place].worker.recover(now)
-    deaths.clear()
-    clock.advance((latest - clock.now()).total_seconds())
-    for world in worlds:
-        world.worker.recover(latest)
+    started(servers.worlds[0])
+    servers.live(steps, deaths, {"stop and start": stop_and_start})
+    for world in servers.worlds:
         until_quiet(world)
-    executions = sorted(worlds[0].monitoring.executions.all(), key=lambda each: each.scheduled)
-    ended = Counter(str(line.entry.data["scheduled"]) for line in worlds[0].journal("monitoring-execution.end"))
+    executions = sorted(world.monitoring.executions.all(), key=lambda each: each.scheduled)
+    ended = Counter(str(line.entry.data["scheduled"]) for line in world.journal("monitoring-execution.end"))
     assert len(ended) == len(executions)
     assert set(ended.values()) == {1}
     windows = [Window(*each.window) for each in executions if each.window is not None]
@@ -355,5 +320,5 @@ def test_every_moment_is_judged_once_whatever_crashes_and_however_the_clock_jump
     for one, after in pairwise(windows):
         # Stopping is the one thing that may leave a gap.
         assert one.end == after.start or (stopped and one.end < after.start)
-    assert stopped or latest - windows[-1].end < 6 * HOUR
-    store.close()
+    assert stopped or servers.latest - windows[-1].end < 6 * HOUR
+    servers.store.close()

@@ -15,6 +15,7 @@ from watchpost.runners import Upstream
 from watchpost.service.clock import ManualClock
 from watchpost.service.monitoring.documents import Members, MonitoringType
 from watchpost.stores.store import Store
+from watchpost.windows import Window
 
 from .monitored import (
     HOUR,
@@ -187,7 +188,7 @@ def test_a_window_run_again_replaces_its_report_and_publishes_no_metric_twice(wo
     world.settle(3600 + DELAY)
     published = len(world.around.metrics)
     captured(world, NOON, usual_lines())
-    world.monitoring.run_now("hourly", NOON + HOUR, "me")
+    world.monitoring.run_window("hourly", Window(NOON, NOON + HOUR), "me")
     world.settle()
     assert world.execution().status == "Completed"
     assert "constraint_violations.json" not in world.names("s3://lake/reports/homes/hourly/2026/07/01/13/")
@@ -405,6 +406,7 @@ def test_a_window_without_a_label_yet_is_judged_as_such_and_not_failed(world: Wo
     assert world.execution().status == "Completed", world.execution().failure
     report = json.loads(world.text("s3://lake/reports/homes/hourly/2026/07/01/13/report.json"))
     assert report["notes"][0] == "0 of 300 predictions have a label so far."
+    assert world.execution().unjudged
     assert not world.around.metrics or all(d.metric.name != "accuracy" for d in world.around.metrics)
 
 
@@ -415,14 +417,16 @@ def test_labels_that_come_days_later_restate_the_window_they_belong_to(world: Wo
     world.put("s3://lake/labels/2026/07/01/12/a.jsonl", "\n".join(labels[:60]) + "\n")
     world.settle(3600 + DELAY)
     world.put("s3://lake/labels/2026/07/04/09/b.jsonl", "\n".join(labels[60:]) + "\n")
-    world.monitoring.run_now("hourly", NOON + HOUR, "me")
+    world.monitoring.run_window("hourly", Window(NOON, NOON + HOUR), "me")
     world.settle()
+    assert not world.execution().unjudged
     report = json.loads(world.text("s3://lake/reports/homes/hourly/2026/07/01/13/statistics.json"))
     assert report["dataset"]["item_count"] == 400
 
 
-def test_a_model_quality_job_learns_from_the_environment_the_sdk_sends(world: World) -> None:
-    rows = [f"{i % 10 / 10},{int(i % 10 > 4)}" for i in range(300)]
+@pytest.mark.parametrize("words", [("0", "1"), ("declined", "approved")], ids=" ".join)
+def test_a_model_quality_job_learns_from_the_environment_the_sdk_sends(world: World, words: tuple[str, str]) -> None:
+    rows = [f"{i % 10 / 10},{words[i % 10 > 4]}" for i in range(300)]
     world.put("s3://lake/train/q.csv", "\n".join(["probability,label", *rows]) + "\n")
     job = world.job(
         "base",
@@ -433,6 +437,7 @@ def test_a_model_quality_job_learns_from_the_environment_the_sdk_sends(world: Wo
             problem_type="BinaryClassification",
             probability_attribute="probability",
             ground_truth_attribute="label",
+            watchpost_positive_label=words[1],
         ),
     )
     assert job.status == "Completed", job.failure

@@ -21,11 +21,13 @@ from watchpost.stores.objects.folder import FolderObjects
 from watchpost.stores.objects.objects import Objects
 from watchpost.stores.open import open_store
 from watchpost.stores.store import Store
+from watchpost.windows import Window
 
 from .monitored import HOUR, World, capture_line, captured, definition, label_line, timetable
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 SOON: Members = {"Environment": {"watchpost_data_ready_after": "PT0S", "watchpost_restate_after": "PT20M"}}
+FAILED = Finished("Failed", "out of luck", "out of luck")
 SETTLED = 1800.0  # twenty minutes, the look before, and some
 
 
@@ -35,13 +37,13 @@ class Counts:
     def __init__(self) -> None:
         self.objects: Objects | None = None
         self.jobs: list[str] = []
-        self.fail = False
+        self.end: Finished | None = None
 
     def __call__(self, task: Task, asked: Asked) -> Finished:
         assert self.objects is not None
         self.jobs.append(task.job.name)
-        if self.fail:
-            return Finished("Failed", "out of luck", "out of luck")
+        if self.end is not None:
+            return self.end
         labels = sum(
             len(self.objects.get("lake", info.key).splitlines()) for info in self.objects.walk("lake", "labels/")
         )
@@ -368,17 +370,63 @@ def test_a_revision_that_fails_leaves_what_stood(world: World, runs: Counts) -> 
     traffic(world, [0])
     scheduled(world)
     settle(world, 3600)
-    runs.fail = True
+    runs.end = FAILED
     labelled(world, NOON + HOUR, ["e0-10"])
     settle(world, SETTLED)
     execution = next(each for each in world.monitoring.executions.all("hourly") if each.start == NOON)
     assert (execution.status, execution.revision, execution.job) == ("Completed", 1, runs.jobs[0])
     assert [alert.status for alert in world.monitoring.alerts.of("hourly")] == ["OK"]
-    runs.fail = False
-    world.monitoring.run_now("hourly", NOON + HOUR, "me")
+    runs.end = None
+    world.monitoring.run_window("hourly", Window(NOON, NOON + HOUR), "me")
     settle(world)
     execution = next(each for each in world.monitoring.executions.all("hourly") if each.start == NOON)
     assert (execution.revision, execution.job[-3:]) == (3, "-r3")
+
+
+def test_a_run_for_late_labels_that_fails_is_tried_again(world: World, runs: Counts) -> None:
+    traffic(world, [0])
+    scheduled(world)
+    settle(world, 3600)
+    runs.end = FAILED
+    labelled(world, NOON + HOUR, ["e0-10"])
+    settle(world, SETTLED)
+    assert len(world.monitoring.late_labels.waiting()) == 1
+    runs.end = None
+    settle(world, SETTLED)
+    assert (revisions(world)[0], values(world)[0]) == (3, [1.0])
+    assert world.monitoring.late_labels.waiting() == {}
+    settle(world, 4 * SETTLED)
+    assert revisions(world)[0] == 3
+
+
+def test_a_run_for_late_labels_that_keeps_failing_is_given_up_until_more_come(world: World, runs: Counts) -> None:
+    traffic(world, [0])
+    scheduled(world)
+    settle(world, 3600)
+    runs.end = FAILED
+    labelled(world, NOON + HOUR, ["e0-10"])
+    settle(world, 4 * SETTLED)
+    tried = [job for job in runs.jobs if "-r" in job]
+    assert [job[-3:] for job in tried] == ["-r2", "-r3", "-r4"]
+    [line] = world.journal("monitoring-restatement.given-up")
+    assert (line.entry.data["tries"], line.entry.data["why"]) == (3, "out of luck")
+    assert world.monitoring.late_labels.waiting() == {}
+    runs.end = None
+    labelled(world, NOON + HOUR, ["e0-40"], "b")
+    settle(world, SETTLED)
+    assert (revisions(world)[0], values(world)[0]) == (5, [2.0])
+
+
+def test_a_run_for_late_labels_that_somebody_stopped_is_not_tried_again(world: World, runs: Counts) -> None:
+    traffic(world, [0])
+    scheduled(world)
+    settle(world, 3600)
+    runs.end = Finished("Stopped", "The job was stopped.")
+    labelled(world, NOON + HOUR, ["e0-10"])
+    settle(world, SETTLED)
+    runs.end = None
+    settle(world, 2 * SETTLED)
+    assert (revisions(world)[0], len([job for job in runs.jobs if "-r" in job])) == (1, 1)
 
 
 def test_labels_that_only_a_failed_run_has_read_are_still_late(world: World, runs: Counts) -> None:
@@ -388,10 +436,10 @@ def test_labels_that_only_a_failed_run_has_read_are_still_late(world: World, run
     labelled(world, NOON + HOUR, ["e0-10"])
     settle(world, 600)
     assert len(world.monitoring.late_labels.waiting()) == 1
-    runs.fail = True
-    world.monitoring.run_now("hourly", NOON + HOUR, "me")
+    runs.end = FAILED
+    world.monitoring.run_window("hourly", Window(NOON, NOON + HOUR), "me")
     settle(world)
-    runs.fail = False
+    runs.end = None
     settle(world, SETTLED)
     assert (revisions(world)[0], values(world)[0]) == (3, [1.0])
 
@@ -442,7 +490,7 @@ def test_a_window_whose_captures_are_gone_keeps_its_report(world: World) -> None
     settle(world, 3600)
     for info in list(world.objects.walk("lake", "capture/")):
         world.objects.delete("lake", info.key)
-    world.monitoring.run_now("hourly", NOON + HOUR, "me")
+    world.monitoring.run_window("hourly", Window(NOON, NOON + HOUR), "me")
     settle(world)
     execution = next(each for each in world.monitoring.executions.all("hourly") if each.start == NOON)
     assert (execution.status, execution.revision) == ("Completed", 1)

@@ -13,12 +13,11 @@ from watchpost.service.clock import ManualClock
 from watchpost.service.monitoring.documents import Members
 from watchpost.service.processing.execution import Finished, Task
 from watchpost.service.processing.runs import Asked
-from watchpost.stores.objects.objects import Objects
 from watchpost.stores.open import open_store
 from watchpost.stores.store import Store
 from watchpost.windows import Window
 
-from .monitored import HOUR, FullLake, World, clarify_job, definition, timetable
+from .monitored import HOUR, World, clarify_job, definition, full_lake, timetable
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 AT_ONCE: Members = {"Environment": {"watchpost_data_ready_after": "PT0S"}}
@@ -51,13 +50,9 @@ def runs() -> Runs:
     return Runs()
 
 
-def lake() -> Objects:
-    return FullLake()  # type: ignore[return-value]  # what a schedule asks of it is there
-
-
 @pytest.fixture
 def world(store: Store, clock: ManualClock, tmp_path: Path, runs: Runs) -> World:
-    return World(store, clock, tmp_path, execute=runs, objects=lake())
+    return World(store, clock, tmp_path, execute=runs, objects=full_lake())
 
 
 def started(world: World, application: Members = AT_ONCE, **times: str) -> None:
@@ -106,6 +101,8 @@ def test_any_other_window_has_a_report_of_its_own_no_metric_and_no_say_in_the_al
         world.monitoring.run_window("hourly", Window(NOON - 6 * HOUR, NOON), "me")
         world.settle()
     assert windows(world) == [(NOON - HOUR, NOON, 1), (NOON - 6 * HOUR, NOON, 2)]
+    # It is an execution of the schedule, and none was scheduled later.
+    assert world.execution().asked
     assert runs.places()[1:] == ["windows/20260701T060000Z-20260701T120000Z"] * 2
     assert len(world.around.metrics) == published
     assert [alert.status for alert in world.monitoring.alerts.of("hourly")] == ["OK"]
@@ -124,7 +121,7 @@ def test_an_adaptive_schedules_windows_are_found_by_their_ends(world: World) -> 
 def test_a_window_of_the_past_keeps_its_ends_whatever_the_timetable_becomes(world: World) -> None:
     started(world)
     world.monitoring.schedules.update("hourly", timetable("cron(0 0/6 ? * * *)"), "me")
-    world.monitoring.run_now("hourly", NOON, "me")
+    world.monitoring.run_window("hourly", Window(NOON - HOUR, NOON), "me")
     world.settle()
     assert windows(world)[0] == (NOON - HOUR, NOON, 2)
 
@@ -151,7 +148,7 @@ def test_a_window_that_waits_to_be_run_is_under_way_and_no_other_window(world: W
 def test_a_server_that_was_taken_for_dead_settles_nothing_a_second_time(
     store: Store, clock: ManualClock, tmp_path: Path, runs: Runs, again: bool
 ) -> None:
-    other = World(store, clock, tmp_path, execute=runs, objects=lake())
+    other = World(store, clock, tmp_path, execute=runs, objects=full_lake())
 
     def held_up(task: Task, asked: Asked) -> Finished:
         # Meanwhile another server does what this one has claimed, as it would ten minutes later.
@@ -162,7 +159,7 @@ def test_a_server_that_was_taken_for_dead_settles_nothing_a_second_time(
             other.monitoring.run_window("hourly", None, "me")
         return Finished("Failed", "too late", "too late")
 
-    started(World(store, clock, tmp_path, execute=held_up, objects=lake()))
+    started(World(store, clock, tmp_path, execute=held_up, objects=full_lake()))
     status = "Pending" if again else "Completed"
     assert (other.execution().status, other.execution().revision) == (status, 1 + again)
     assert [alert.status for alert in other.monitoring.alerts.of("hourly")] == ["OK"]
@@ -174,7 +171,7 @@ def test_a_server_that_was_taken_for_dead_settles_nothing_a_second_time(
 def test_figures_of_a_job_of_its_own_are_published_once_by_whichever_server(
     store: Store, clock: ManualClock, tmp_path: Path, runs: Runs
 ) -> None:
-    other = World(store, clock, tmp_path, execute=runs, objects=lake())
+    other = World(store, clock, tmp_path, execute=runs, objects=full_lake())
 
     def held_up(task: Task, asked: Asked) -> Finished:
         now = clock.advance(600)
@@ -182,7 +179,7 @@ def test_figures_of_a_job_of_its_own_are_published_once_by_whichever_server(
         other.worker.step(now)
         return Finished("Completed", "Completed: fine", metrics=(Datum(Metric.of("m", "drift_score"), 1.0, (1.0,)),))
 
-    slow = World(store, clock, tmp_path, execute=held_up, objects=lake())
+    slow = World(store, clock, tmp_path, execute=held_up, objects=full_lake())
     slow.job("baseline", **clarify_job("s3://lake/data.csv", "s3://lake/analysis_config.json", "s3://lake/out"))
     assert (len(other.around.metrics), len(slow.around.metrics)) == (1, 0)
 
@@ -216,7 +213,7 @@ asks = st.tuples(st.sampled_from(["last", "own", "other", "tick"]), st.integers(
 @settings(max_examples=25)
 def test_a_window_has_one_execution_however_often_it_is_asked_for(steps: list[tuple[str, int]]) -> None:
     store, clock, runs = open_store("sqlite://"), ManualClock(NOON), Runs()
-    world = World(store, clock, Path("nowhere"), execute=runs, objects=lake())
+    world = World(store, clock, Path("nowhere"), execute=runs, objects=full_lake())
     started(world)
     for what, number in steps:
         end = NOON - number * HOUR

@@ -14,12 +14,10 @@ from watchpost.service.monitoring.documents import Members
 from watchpost.service.monitoring.job import Source, times_of
 from watchpost.service.processing.execution import Finished, Task
 from watchpost.service.processing.runs import Asked
-from watchpost.stores.objects.objects import Objects
-from watchpost.stores.open import open_store
 from watchpost.stores.store import Store
 from watchpost.windows import Window
 
-from .monitored import HOUR, FullLake, World, capture_line, captured, definition, timetable
+from .monitored import HOUR, Servers, World, capture_line, captured, definition, timetable
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 AT_ONCE: Members = {"Environment": {"watchpost_data_ready_after": "PT0S"}}
@@ -267,9 +265,9 @@ def test_two_servers_over_one_store_hand_a_window_out_once(world: World) -> None
 
 def test_a_window_that_is_under_way_cannot_be_run_again(world: World) -> None:
     made(world)
-    world.monitoring.run_now("hourly", NOON + 9 * HOUR, "me")
+    world.monitoring.run_window("hourly", Window(NOON - HOUR, NOON), "me")
     with pytest.raises(Refused, match="under way"):
-        world.monitoring.run_now("hourly", NOON + 9 * HOUR, "me")
+        world.monitoring.run_window("hourly", Window(NOON - HOUR, NOON), "me")
 
 
 # --- alerts -----------------------------------------------------------------------------------------------------------
@@ -304,22 +302,6 @@ def test_more_datapoints_than_the_period_has_are_refused(world: World) -> None:
 # --- exactly once -----------------------------------------------------------------------------------------------------
 
 
-class Crash(BaseException):
-    """kill -9, as far as one process can play it: nothing after it is run, and nothing catches it."""
-
-
-class Mortal:
-    """Runs that are cut off now and then."""
-
-    def __init__(self, deaths: list[bool]) -> None:
-        self.deaths = deaths
-
-    def __call__(self, task: Task, asked: Asked) -> Finished:
-        if self.deaths and self.deaths.pop():
-            raise Crash
-        return completed(task, asked)
-
-
 step = st.tuples(st.sampled_from(["tick", "work", "restart"]), st.sampled_from([0, 1]), st.integers(-7200, 30_000))
 
 
@@ -328,38 +310,14 @@ step = st.tuples(st.sampled_from(["tick", "work", "restart"]), st.sampled_from([
 def test_every_window_ends_once_whatever_crashes_and_however_the_clock_jumps(
     steps: list[tuple[str, int, int]], deaths: list[bool]
 ) -> None:
-    store, clock, runs = open_store("sqlite://"), ManualClock(NOON), Mortal([])
-    names = ("server", "other")
-
-    def born(name: str) -> World:
-        lake: Objects = FullLake()  # type: ignore[assignment]  # what a schedule asks of it is there
-        return World(store, clock, Path("nowhere"), execute=runs, name=name, objects=lake)
-
-    worlds = [born(name) for name in names]
-    made(worlds[0])
-    runs.deaths, latest = deaths, NOON
-    for what, place, seconds in steps:
-        now = clock.advance(max(seconds, (NOON - clock.now()).total_seconds()))
-        latest = max(latest, now)
-        if what == "tick":
-            worlds[place].monitoring.tick(now)
-            continue
-        try:
-            if what == "work":
-                worlds[place].worker.step(now)
-                continue
-        except Crash:
-            pass
-        worlds[place] = born(names[place])
-        worlds[place].worker.recover(now)
-    deaths.clear()
-    clock.advance((latest - clock.now()).total_seconds())
-    for world in worlds:
-        world.worker.recover(latest)
+    servers = Servers(completed, NOON)
+    made(servers.worlds[0])
+    servers.live(steps, deaths)
+    for world in servers.worlds:
         world.settle()
-    ended = Counter(str(line.entry.data["scheduled"]) for line in worlds[0].journal("monitoring-execution.end"))
-    wanted = [NOON + hour * HOUR for hour in range(int((latest - NOON) / HOUR) + 1)]
+    ended = Counter(str(line.entry.data["scheduled"]) for line in world.journal("monitoring-execution.end"))
+    wanted = [NOON + hour * HOUR for hour in range(int((servers.latest - NOON) / HOUR) + 1)]
     assert [datetime.fromisoformat(at) for at in sorted(ended)] == wanted
     assert set(ended.values()) == {1}
-    assert {execution.status for execution in worlds[0].monitoring.executions.all()} == {"Completed"}
-    store.close()
+    assert {execution.status for execution in world.monitoring.executions.all()} == {"Completed"}
+    servers.store.close()

@@ -17,21 +17,16 @@ from watchpost.service.clock import ManualClock
 from watchpost.service.monitoring.documents import Members
 from watchpost.service.processing.execution import Finished, Task
 from watchpost.service.processing.runs import Asked
-from watchpost.stores.objects.objects import Objects
 from watchpost.stores.open import open_store
 from watchpost.stores.sql.chain import verify
 from watchpost.stores.store import Recorded, Store, Transaction
 
-from .monitored import HOUR, Around, FullLake, World, definition, timetable
+from .monitored import HOUR, Around, Killed, World, definition, full_lake, timetable
 
 ENDPOINTS = 100
 HOURS = int(os.environ.get("WATCHPOST_SIMULATED_HOURS", "24"))  # noqa: TID251  how long a test may take is its caller's
 START = datetime(2026, 1, 1, tzinfo=UTC)
 AT_ONCE: Members = {"Environment": {"watchpost_data_ready_after": "PT0S"}}
-
-
-class Killed(BaseException):
-    """kill -9, as far as one process can play it."""
 
 
 class Forgetful(Around):
@@ -64,8 +59,7 @@ def test_each_window_of_a_hundred_hourly_schedules_is_executed_exactly_once(tmp_
     clock, runs = ManualClock(START), Runs(rng)
 
     def born(name: str) -> World:
-        lake: Objects = FullLake()  # type: ignore[assignment]  # what a schedule asks of it is there
-        return World(store, clock, tmp_path, execute=runs, around=Forgetful(), name=name, objects=lake)
+        return World(store, clock, tmp_path, execute=runs, around=Forgetful(), name=name, objects=full_lake())
 
     worlds = {name: born(name) for name in ("one", "two")}
     monitoring = worlds["one"].monitoring

@@ -16,6 +16,7 @@ from watchpost.service.monitoring.documents import Cursor, Members, MonitoringSc
 from watchpost.service.monitoring.executions_request import hours
 from watchpost.service.monitoring.job import Source, times_of
 from watchpost.service.processing.execution import Finished, Task
+from watchpost.service.processing.processing import outputs_of
 from watchpost.service.processing.runs import Asked
 from watchpost.service.retention.holds import needed_since
 from watchpost.service.retention.object_expiration import BucketLifecycles, LifecycleRule, expires_at
@@ -370,6 +371,24 @@ def test_reports_go_by_their_own_age_and_only_those_of_old_executions(world: Wor
     assert left == ["13/30/report.json", "14/30/report.json", "15/30/report.json", "15/report.json"]
     assert upkeep.step(later).objects == 0
     assert len(world.monitoring.executions.all()) == 3
+
+
+@pytest.mark.parametrize("asked", [Window(NOON, NOON + HOUR), Window(NOON - HOUR, NOON + HOUR)], ids=["of", "none of"])
+def test_a_report_that_is_made_again_after_it_aged_out_goes_at_the_next_look(world: World, asked: Window) -> None:
+    ran(world, 3)
+    upkeep = retention(world, RetentionSettings(reports=Reports(30)))
+    later = world.clock.advance(31 * 24 * 3600)
+    upkeep.step(later)
+    world.monitoring.schedules.stop("hourly", "me")
+    again = world.monitoring.run_window("hourly", asked, "me")
+    assert upkeep.step(later).objects == 0
+    world.worker.step(later)
+    [(_, place)] = outputs_of(world.monitoring.processing.describe(again.job).members)
+    made = world.put(f"{place}/report.json", "again")
+    assert upkeep.step(world.clock.advance(3600)).objects == 1
+    assert not there(world, made)
+    world.put(made, "by another hand")
+    assert upkeep.step(world.clock.advance(2 * 3600)).objects == 0
 
 
 def test_reports_stay_unless_somebody_said_how_long(world: World) -> None:

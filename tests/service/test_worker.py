@@ -4,7 +4,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event, Thread
 
@@ -122,6 +123,52 @@ def test_work_that_only_writes_to_the_store_is_done_again_after_a_stop(store: St
     worker = Worker(store, clock, {"q": collecting(done)}, "w", repeatable=frozenset({"q"}))
     worker.recover(clock.now())
     assert (worker.step(clock.now()), len(done), letters(store)) == (1, 1, [])
+
+
+LATE: list[Outcome] = [Done(), Retry(datetime(2026, 7, 1, tzinfo=UTC), "no answer"), GiveUp("no such host")]
+
+
+@pytest.mark.parametrize("late", LATE, ids=lambda outcome: type(outcome).__name__)
+def test_a_server_that_was_held_up_frees_no_claim_of_another(store: Store, clock: ManualClock, late: Outcome) -> None:
+    told: list[str] = []
+    done: list[Task] = []
+
+    def held_up(task: Task, now: datetime) -> Outcome:
+        # Meanwhile another server takes this one for dead, and claims its task.
+        Worker(store, clock, {"q": held_up}, "w", repeatable=frozenset({"q"})).recover(now)
+        assert len(store.claim("q", "other", now, 10)) == 1
+        return replace(late, then=lambda _tx: told.append("late"))
+
+    enqueue(store, clock.now())
+    Worker(store, clock, {"q": held_up}, "w").step(clock.now())
+    assert (told, letters(store), store.claim("q", "third", clock.now(), 10)) == ([], [], [])
+    other = Worker(store, clock, {"q": collecting(done)}, "other", repeatable=frozenset({"q"}))
+    assert (other.recover(clock.now()), other.step(clock.now()), len(done)) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("late", LATE, ids=lambda outcome: type(outcome).__name__)
+def test_what_was_buried_while_a_server_was_held_up_stays_as_it_is(
+    store: Store, clock: ManualClock, late: Outcome
+) -> None:
+    def held_up(task: Task, now: datetime) -> Outcome:
+        Worker(store, clock, {"q": held_up}, "w").recover(now)
+        return late
+
+    enqueue(store, clock.now())
+    Worker(store, clock, {"q": held_up}, "w").step(clock.now())
+    assert [letter.outcome for letter in letters(store)] == ["unknown"]
+    assert store.read(lambda tx: tx.waiting()) == {}
+
+
+def test_an_earlier_life_frees_no_claim_of_the_present_one(store: Store, clock: ManualClock) -> None:
+    def held_up(task: Task, now: datetime) -> Outcome:
+        Worker(store, clock, {"q": held_up}, "w", repeatable=frozenset({"q"})).recover(now)
+        assert len(store.claim("q", "w", now, 10)) == 1
+        return Retry(now, "no answer")
+
+    enqueue(store, clock.now())
+    Worker(store, clock, {"q": held_up}, "w").step(clock.now())
+    assert store.claim("q", "third", clock.now(), 10) == []
 
 
 def test_a_dead_letter_can_be_put_back(store: Store, clock: ManualClock) -> None:

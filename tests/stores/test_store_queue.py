@@ -134,3 +134,20 @@ def test_work_that_was_taken_back_wakes_nobody(any_store: Store) -> None:
         any_store.write(refused)
     any_store.write(lambda _: None)  # whoever was to be woken by the work before has been by now
     assert (woken, any_store.read(lambda tx: tx.waiting())) == ([], {})
+
+
+def test_a_claim_is_held_until_it_is_settled_freed_or_taken_anew(any_store: Store) -> None:
+    enqueue(any_store, b"x")
+    (task,) = any_store.claim("mail", "w", NOON, 1)
+
+    def held(worker: str) -> bool:
+        return any_store.read(lambda tx: tx.holds(task, worker))
+
+    assert (held("w"), held("other")) == (True, False)
+    any_store.write(lambda tx: tx.postpone(task.id, NOON))
+    assert not held("w")
+    (again,) = any_store.claim("mail", "w", NOON, 1)
+    assert not held("w")
+    assert any_store.read(lambda tx: tx.holds(again, "w"))
+    any_store.write(lambda tx: tx.finish(task.id))
+    assert not any_store.read(lambda tx: tx.holds(again, "w"))

@@ -50,6 +50,7 @@ class Describing:
     config: Path | None
     model: str | None
     seed: int
+    positive_label: str | None
 
     def settings(self) -> "Settings":
         """The same as the monitors want it. Raises: InputError where the labels cannot be found, OSError."""
@@ -68,6 +69,7 @@ class Describing:
             analysis_config=self.config.read_text(encoding="utf-8") if self.config else None,
             model=self.model,
             seed=self.seed,
+            positive_label=self.positive_label,
         )
 
 
@@ -107,6 +109,7 @@ def describing(command: Command) -> Command:
         config: Path | None,
         model: str | None,
         seed: int,
+        positive_label: str | None,
         **options: Any,  # click's own values
     ) -> None:
         about = Describing(
@@ -122,6 +125,7 @@ def describing(command: Command) -> Command:
             config,
             model,
             seed,
+            positive_label,
         )
         command(about=about, **options)
 
@@ -138,6 +142,7 @@ def describing(command: Command) -> Command:
         ),
         click.option("--ground-truth", help="Labels that arrived later: a file, folder, glob or s3:// URI."),
         click.option("--segment", multiple=True, help="Also give every figure by this column; may be repeated."),
+        click.option("--positive-label", help="Label that is positive, all others negative.  [default: 1 or true]"),
         click.option("--ground-truth-attribute", help="Column of the true value or label."),
         click.option(
             "--probability-threshold",

@@ -53,6 +53,7 @@ class QualityColumns:
             PROBABILITY if settings.probability_attribute is not None else None,
             TRUTH,
             settings.probability_threshold_attribute,
+            settings.positive_label,
         )
 
     def answers(self, frame: pl.DataFrame) -> pl.DataFrame | None:
@@ -142,6 +143,8 @@ def require_settings(settings: Settings, known: ProblemType | None = None) -> Pr
         )
     if known is not None and given != known:
         raise InputError(f"--problem-type is {given}, but the baseline is of {known}. Give the baseline's, or none.")
+    if settings.positive_label is not None and given != "BinaryClassification":
+        raise InputError(f"--positive-label (Settings.positive_label) is of BinaryClassification, not of {given}.")
     inference = "--inference-attribute (Settings.inference_attribute)"
     probability = "--probability-attribute (Settings.probability_attribute)"
     if settings.inference_attribute is None and given == "Regression":

@@ -16,6 +16,8 @@ class Settings:
     problem_type: what the model predicts. inference_attribute: the column of the predicted value or label.
     probability_attribute: the column of the score. probability_threshold_attribute: a score at or above it is the
     positive label, in [0, 1]. ground_truth_attribute: the column of the true value or label.
+    positive_label: of a binary classification, the label that counts as positive, every other as negative; None is 1
+    (or true), and 0 (or false) is then the only other one.
     Attributes are names, indexes of columns (`"0"`), or paths into nested JSON (`predictions[0].score`).
     weight_attribute: the column of sample weights, for model quality; None takes the weights of captured records
     (`watchpost.data.weights`), and where there are none all rows count alike.
@@ -39,3 +41,4 @@ class Settings:
     model: object = None
     seed: int = 0
     weight_attribute: str | None = None
+    positive_label: str | None = None

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from html import escape
+from importlib.resources import files
+from typing import TYPE_CHECKING
 
-import jinja2
 from markupsafe import Markup
 
 from watchpost.reports import typography
@@ -19,6 +20,7 @@ from watchpost.reports.figure_tables import curve_views, figure_key, figure_tabl
 from watchpost.reports.figures import explained, measured_value, tally
 from watchpost.reports.headline import Status, causes, headline, measured, of_a_model, status
 from watchpost.reports.plots import biggest_change, bin_label, feature_plot, spark_plot
+from watchpost.reports.templating import asset, environment, style_sheet
 from watchpost.reports.typography import NOTHING, Change, change, count, counted, share, shortened
 from watchpost.reports.words import (
     DATA_QUALITY,
@@ -37,6 +39,9 @@ from watchpost.reports.words import (
     is_known,
 )
 from watchpost.verdicts import Bin, FeatureReport, Figure, Report, Side, Verdict, Violation
+
+if TYPE_CHECKING:
+    import jinja2
 
 CARDS = 150  # features shown at full size; beyond, rows of the table keep the page readable and small
 SPARKS = 400  # small pictures in the table
@@ -117,7 +122,7 @@ def render_notebook(report: Report) -> str:
 
 
 def _page(report: Report, *, in_frame: bool) -> str:
-    style, script = _asset("report.css"), _asset("report.js")
+    style, script = _assets()
     ordered = _ordered(report)
     keyed = [(f"c{i}", f) for i, f in enumerate(ordered)]
     # Two columns of one name have an anchor each; links go to the first.
@@ -283,28 +288,23 @@ def _policy(style: str, script: str) -> str:
 
 
 @cache
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("watchpost.reports"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+def _environment() -> "jinja2.Environment":
+    made = environment(
+        "watchpost.reports",
+        {
+            "visible": typography.visible,
+            "shortened": typography.shortened,
+            "share": share,
+            "count": count,
+            "counted": counted,
+        },
     )
-    environment.filters |= {
-        "visible": typography.visible,
-        "shortened": typography.shortened,
-        "share": share,
-        "count": count,
-        "counted": counted,
-    }
-    environment.globals["nothing"] = NOTHING
-    return environment
+    made.globals["nothing"] = NOTHING
+    return made
 
 
 @cache
-def _asset(name: str) -> str:
-    loader = _environment().loader
-    assert loader is not None
-    source, _, _ = loader.get_source(_environment(), name)
-    return source.replace("\r\n", "\n").strip()
+def _assets() -> tuple[str, str]:
+    """The style and the script of the page."""
+    folder = files("watchpost.reports") / "templates"
+    return style_sheet(folder / "report.css"), asset(folder / "report.js")

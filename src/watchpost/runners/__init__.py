@@ -4,7 +4,7 @@ A runner either names an HTTP server that answers already (`Upstream`), or loads
 (`Job`), which then answers `/ping` and `/invocations` like any container made for SageMaker.
 """
 
-from watchpost.runners._connections import Connections, Failure, NotSent, Reply, Unreachable
+from watchpost.runners._connections import Connections, Failure, NotRead, NotSent, Reply, Unreachable
 from watchpost.runners._runner import (
     RUNNERS,
     Answer,
@@ -33,6 +33,7 @@ __all__ = [
     "Limits",
     "Model",
     "NoRunner",
+    "NotRead",
     "NotSent",
     "Plan",
     "Question",

@@ -1,6 +1,8 @@
 """Connections to one model server: kept alive, used by many threads, each request within a time of its own."""
 
+import socket
 import ssl
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
@@ -14,6 +16,8 @@ LARGEST_ANSWER = 25 * 1024 * 1024
 _IDLE_SECONDS, _MOST_IDLE, _CHUNK = 4.0, 64, 256 * 1024
 # A connection that the other side closed while it lay idle shows at once; later, the request itself ended it.
 _RACE_SECONDS = 0.5
+# What a socket tells whose other side closed it without having read all; on Windows one that had read all may, too.
+_UNREAD = () if sys.platform == "win32" else (ConnectionResetError,)
 
 
 class Unreachable(OSError):
@@ -22,6 +26,10 @@ class Unreachable(OSError):
 
 class NotSent(Unreachable):
     """There was nobody to send the request to; so nobody has seen it."""
+
+
+class NotRead(Unreachable):
+    """The other side was gone before it had read the whole request; what works on whole requests has not seen it."""
 
 
 class Failure(Unreachable):
@@ -48,24 +56,33 @@ class Connections:
 
     Args: url: what stands before every path. headers: sent with every request. idle_seconds: how long an unused
     connection is kept; less than the other side keeps its own, so that it does not hang up on us in the middle.
+    hangs_up: whether it may do so all the same; then a request it answered by hanging up is sent once more.
     """
 
-    def __init__(self, url: str, headers: Mapping[str, str] | None = None, idle_seconds: float = _IDLE_SECONDS) -> None:
+    def __init__(
+        self,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        idle_seconds: float = _IDLE_SECONDS,
+        *,
+        hangs_up: bool = True,
+    ) -> None:
         parts = urlsplit(url)
         self._host, self._path, self._idle_seconds = parts.hostname or "", parts.path.rstrip("/"), idle_seconds
         self._tls = ssl.create_default_context() if parts.scheme == "https" else None
         self._port = parts.port or (443 if self._tls else 80)
         self._headers = dict(headers or {})
+        self._hangs_up = hangs_up
         self._idle: list[_Idle] = []
         self._lock = Lock()
         self._closed = False
 
     def post(self, path: str, body: bytes, headers: Mapping[str, str], seconds: float) -> Reply:
-        """The answer to a POST. Raises: Failure: none in so many seconds; Unreachable."""
+        """The answer to a POST. Raises: Failure: none in so many seconds; NotSent; NotRead; Unreachable."""
         return self._ask("POST", path, body, headers, monotonic() + seconds)
 
     def get(self, path: str, seconds: float) -> Reply:
-        """The answer to a GET. Raises: Failure: none in so many seconds; Unreachable."""
+        """The answer to a GET. Raises: see `post`."""
         return self._ask("GET", path, None, {}, monotonic() + seconds)
 
     def close(self) -> None:
@@ -80,13 +97,13 @@ class Connections:
         if connection is not None:
             try:
                 return self._exchange(connection, method, path, body, headers, until)
+            except NotRead:
+                pass  # it closed a connection nobody used, just as we did
             except _HungUp:
-                # It closed a connection nobody used, just as we did: nothing of this request was read.
-                pass
-        try:
-            return self._exchange(self._fresh(until), method, path, body, headers, until)
-        except _HungUp as problem:
-            raise Unreachable(f"the connection was closed before an answer came ({problem})") from problem
+                # As above, unless the request itself was what ended it.
+                if not self._hangs_up:
+                    raise
+        return self._exchange(self._fresh(until), method, path, body, headers, until)
 
     def _exchange(
         self,
@@ -97,17 +114,21 @@ class Connections:
         headers: Mapping[str, str],
         until: float,
     ) -> Reply:
-        began = monotonic()
+        began, sent = monotonic(), False
         try:
             _allow(connection, until)
             try:
                 connection.request(method, self._path + path, body, {**self._headers, **headers})
+                sent = True
                 _allow(connection, until)
                 response = connection.getresponse()
             except ConnectionError as problem:
                 # RemoteDisconnected is one of these: no byte of an answer came.
+                why = str(problem) or type(problem).__name__
+                if not sent or type(problem) in _UNREAD:
+                    raise NotRead(f"the connection was closed before the request was read ({why})") from problem
                 if monotonic() - began < _RACE_SECONDS:
-                    raise _HungUp(str(problem) or type(problem).__name__) from problem
+                    raise _HungUp(f"the connection was closed before an answer came ({why})") from problem
                 raise
             reply = Reply(response.status, _headers(response), _body(connection, response, until))
         except TimeoutError as problem:
@@ -148,7 +169,12 @@ class Connections:
                 self._idle = []
         for old in stale:
             old.connection.close()
-        return None if kept is None or stale else kept.connection
+        if kept is None or stale:
+            return None
+        if _is_closed(kept.connection):
+            # Whoever closed one has mostly gone, and with it the others.
+            return self._kept()
+        return kept.connection
 
     def _keep(self, connection: HTTPConnection) -> None:
         with self._lock:
@@ -159,7 +185,7 @@ class Connections:
 
 
 class _HungUp(Unreachable):
-    """The other side closed the connection and sent nothing."""
+    """The other side closed the connection at once, and sent nothing."""
 
 
 def _allow(connection: HTTPConnection, until: float) -> None:
@@ -170,6 +196,21 @@ def _allow(connection: HTTPConnection, until: float) -> None:
     connection.timeout = left
     if connection.sock is not None:
         connection.sock.settimeout(left)
+
+
+def _is_closed(connection: HTTPConnection) -> bool:
+    """Whether the other side closed it while it lay idle. False where that cannot be seen: behind TLS."""
+    if connection.sock is None or isinstance(connection.sock, ssl.SSLSocket):
+        return connection.sock is None
+    connection.sock.settimeout(0)
+    try:
+        connection.sock.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False  # open, and nothing came
+    except OSError:
+        pass
+    connection.close()
+    return True
 
 
 def _headers(response: HTTPResponse) -> dict[str, str]:

@@ -3,7 +3,8 @@
 A task is claimed durably, performed outside any transaction, then settled in one. A claim that was never settled was
 cut off by a stop of the server: whether it had its effect nobody knows, so it is not done again by itself. It becomes a
 dead letter with the outcome "unknown", and `interrupted` may tell people. Only queues whose performers do nothing but
-write to the store when they settle (`repeatable`) start such tasks again.
+write to the store when they settle (`repeatable`) start such tasks again. A worker that was held up and taken for dead
+has lost its claims: what it brings late is not written, for the task may be in another's hands.
 """
 
 from collections.abc import Callable, Mapping
@@ -156,9 +157,11 @@ class Worker:
             _log.exception("task.fault", queue=task.queue, task=task.id)
             why = f"could not be settled: {type(fault).__name__}: {fault}"
             undone: Literal["failed", "unknown"] = "failed" if task.queue in self._repeatable else "unknown"
-            self._store.write(lambda tx: bury(tx, task, undone, why, self._clock.now()))
+            self._store.write(lambda tx: self._bury(tx, task, undone, why))
 
     def _settle(self, tx: Transaction, task: Task, outcome: Outcome) -> None:
+        if not self._holds(tx, task):
+            return
         match outcome:
             case Done():
                 tx.finish(task.id)
@@ -167,6 +170,20 @@ class Worker:
             case GiveUp(why=why, subject=subject):
                 bury(tx, task, "failed", why, self._clock.now(), subject)
         outcome.then(tx)
+
+    def _bury(self, tx: Transaction, task: Task, undone: Literal["failed", "unknown"], why: str) -> None:
+        if self._holds(tx, task):
+            bury(tx, task, undone, why, self._clock.now())
+
+    def _holds(self, tx: Transaction, task: Task) -> bool:
+        """Whether the task is still this worker's: a server that was held up for long is taken for dead by another.
+
+        Then the other has settled the claim, and may have the task in hands: what comes this late is only logged.
+        """
+        held = tx.holds(task, self._name)
+        if not held:
+            _log.warning("task.no_longer_claimed", queue=task.queue, task=task.id)
+        return held
 
 
 class _Lane:

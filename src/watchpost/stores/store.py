@@ -89,6 +89,9 @@ class Transaction(Protocol):
         Commits with everything else of this transaction.
         """
 
+    def holds(self, task: Task, worker: str) -> bool:
+        """Whether the claim by which `worker` took the task still stands: nobody settled it or freed it since."""
+
     def finish(self, task: int) -> None:
         """The task is done; it leaves the queue."""
 

@@ -98,7 +98,9 @@ class House:
                 self.server.metrics.put([datum])
             self.server.alarms.tick(self.clock.advance(60))
 
-    def monitor(self, name: str, status: ExecutionStatus, files: Mapping[str, bytes], message: str = "") -> datetime:
+    def monitor(
+        self, name: str, status: ExecutionStatus, files: Mapping[str, bytes], message: str = "", unjudged: bool = False
+    ) -> datetime:
         """A monitoring schedule with one execution an hour ago, and what it left; its scheduled time."""
         now = self.clock.now()
         scheduled = now.replace(minute=0, second=0, microsecond=0)
@@ -110,7 +112,18 @@ class House:
         job = ProcessingJob(f"job-{name}", f"arn:{name}", "Completed", now, now, members)
         start = scheduled - timedelta(hours=1)
         execution = MonitoringExecution(
-            name, scheduled, status, now, now, "DataQuality", job.name, start, scheduled, "homes", message=message
+            name,
+            scheduled,
+            status,
+            now,
+            now,
+            "DataQuality",
+            job.name,
+            start,
+            scheduled,
+            "homes",
+            message=message,
+            unjudged=unjudged,
         )
         self.server.objects.create_bucket("lake")
         for file, body in files.items():

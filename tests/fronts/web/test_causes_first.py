@@ -82,6 +82,23 @@ def test_a_run_that_could_judge_nothing_is_no_good_news(house: House) -> None:
     assert "No violations." in house.page("/monitors/quality")
 
 
+def test_lists_say_of_a_run_that_could_judge_nothing_that_there_is_no_verdict(house: House) -> None:
+    house.server.start()
+    told = {"figures": [{"judged": "not_enough_data"}], "notes": ["15 of 300 have a label."]}
+    files = {"report.json": msgspec.json.encode(told)}
+    house.monitor("quality", "Completed", files, "Completed: Job completed successfully.", unjudged=True)
+    house.monitor("hourly", "Completed", {}, "Completed: Job completed successfully with no violations.")
+    home, monitors, page = (house.page(path) for path in ("/", "/monitors", "/monitors/quality"))
+    assert "Nothing is known to be wrong, 1 monitor has no verdict yet" in home
+    assert "All is well" not in home
+    assert "1 without a verdict" in monitors
+    for text in (home, monitors, page):
+        assert "No verdict yet, for want of data." in text
+        assert ">no verdict</span>" in text
+    assert "2 monitors" in monitors
+    assert monitors.count("no violations") == 1
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"figures": 3}'])
 def test_a_report_of_another_kind_does_not_disturb_the_page(house: House, body: bytes) -> None:
     house.monitor("quality", "Completed", {"report.json": body})

@@ -19,6 +19,8 @@ from watchpost.fronts.demo.monitors import BUCKET, ENDPOINT, MODEL, MONITORS, PR
 from watchpost.service.alarms.documents import EVALUATOR, THE_EVALUATOR
 from watchpost.service.labels.late_labels import WATCH
 from watchpost.service.monitoring.documents import UNSETTLED, MonitoringExecution
+from watchpost.service.monitoring.runs_listed import executions_listed
+from watchpost.stores.sql.monitoring_runs import RunFilter
 
 if TYPE_CHECKING:
     from watchpost.service.server import Server
@@ -29,6 +31,7 @@ OPENS = timedelta(minutes=15)
 
 _CLOSES = timedelta(minutes=57)
 _EXPLAINED_ROWS = 500
+_MOMENT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,12 +218,13 @@ class Watched:
     def settle(self, scheduled: datetime) -> dict[str, MonitoringExecution]:
         """Wait for all executions of a scheduled time; them by schedule."""
         found = dict[str, MonitoringExecution]()
+        only = (scheduled - _MOMENT, scheduled + _MOMENT)
 
         def ended() -> bool:
             for watching in MONITORS:
-                for execution in self.server.monitoring.executions.all(watching.schedule):
-                    if execution.scheduled == scheduled:
-                        found[watching.schedule] = execution
+                wanted = RunFilter(schedule=watching.schedule, scheduled=only)
+                for _, execution in executions_listed(self.server.store, wanted, 1, "scheduled", None, descending=True):
+                    found[watching.schedule] = execution
             return len(found) == len(MONITORS) and not {e.status for e in found.values()} & UNSETTLED
 
         self.hours.until(f"the executions of {scheduled:%H:%M}", ended)

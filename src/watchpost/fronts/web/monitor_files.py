@@ -10,7 +10,7 @@ import msgspec
 from watchpost.constraints.violations_json import VIOLATIONS, parse_violations
 from watchpost.errors import MalformedBaseline, Refused
 from watchpost.fronts.web.rendering import monitor_path
-from watchpost.service.execution.reports import PAGE, REPORT
+from watchpost.service.execution.reports import PAGE, REPORT, unjudged
 from watchpost.service.monitoring.documents import MonitoringExecution
 from watchpost.service.monitoring.runs_listed import executions_listed
 from watchpost.stores.objects.objects import bucket_and_key
@@ -42,17 +42,6 @@ class _Members(msgspec.Struct, rename="pascal"):
     processing_output_config: _Config
 
 
-class _Judged(msgspec.Struct):
-    judged: str = ""
-
-
-class _Report(msgspec.Struct):
-    """What a report says of its verdicts, as far as it is asked for here."""
-
-    figures: list[_Judged] = []
-    notes: list[str] = []
-
-
 @dataclass(frozen=True, slots=True)
 class Findings:
     """The violations of an execution; `trouble` says why they cannot be told, if so.
@@ -80,13 +69,9 @@ def findings(server: "Server", execution: MonitoringExecution) -> Findings:
 
 def _unjudged(server: "Server", execution: MonitoringExecution) -> tuple[str, ...]:
     try:
-        told = msgspec.json.decode(_read(server, execution, REPORT), type=_Report)
-    except (Refused, msgspec.MsgspecError, OSError):
-        # A monitor of somebody else's writes what it likes.
+        return unjudged(_read(server, execution, REPORT))
+    except (Refused, OSError):
         return ()
-    judged = {figure.judged for figure in told.figures}
-    too_little = "not_enough_data" in judged and not judged & {"kept", "violated"}
-    return (tuple(told.notes) or ("There was too little data.",)) if too_little else ()
 
 
 def report(server: "Server", execution: MonitoringExecution) -> bytes:

@@ -51,7 +51,9 @@ def rendered(
 @cache
 def style() -> tuple[bytes, str]:
     """The style sheet, and a word that changes with it."""
-    body = (files("watchpost.fronts.web") / "static" / STYLE).read_bytes()
+    from watchpost.reports.templating import style_sheet
+
+    body = style_sheet(files("watchpost.fronts.web") / "static" / STYLE).encode()
     return body, sha256(body).hexdigest()[:12]
 
 
@@ -110,27 +112,23 @@ def _menu() -> tuple[MenuItem, ...]:
 
 @cache
 def _environment() -> "jinja2.Environment":
-    import jinja2
+    from watchpost.reports.templating import environment
 
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("watchpost.fronts.web"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    made = environment(
+        "watchpost.fronts.web",
+        {
+            "visible": typography.visible,
+            "shortened": typography.shortened,
+            "number": typography.number,
+            "count": typography.count,
+            "counted": typography.counted,
+            "alarm_path": alarm_path,
+            "monitor_path": monitor_path,
+            "iso": iso,
+            "clock": clock,
+            "window": window,
+            "ago": ago,
+        },
     )
-    environment.filters |= {
-        "visible": typography.visible,
-        "shortened": typography.shortened,
-        "number": typography.number,
-        "count": typography.count,
-        "counted": typography.counted,
-        "alarm_path": alarm_path,
-        "monitor_path": monitor_path,
-        "iso": iso,
-        "clock": clock,
-        "window": window,
-        "ago": ago,
-    }
-    environment.globals["words"] = environment.get_template("words.html.j2").module
-    return environment
+    made.globals["words"] = made.get_template("words.html.j2").module
+    return made

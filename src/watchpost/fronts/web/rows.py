@@ -11,6 +11,9 @@ from watchpost.service.monitoring.documents import MonitoringExecution, Monitori
 if TYPE_CHECKING:
     from watchpost.service.server import Server
 
+UNJUDGED = "No verdict yet, for want of data."
+"""What is said of a run that found nothing because there was too little to judge by."""
+
 _WORDS = {
     "CompletedWithViolations": "violations",
     "Completed": "no violations",
@@ -41,6 +44,11 @@ class MonitorRow:
         return self.schedule.status == "Failed" or (self.last is not None and self.last.status in BAD)
 
     @property
+    def is_unjudged(self) -> bool:
+        """Whether the last execution found nothing because there was too little to judge by."""
+        return self.last is not None and self.last.unjudged
+
+    @property
     def said(self) -> str:
         """What is wrong, or what the last execution said."""
         if self.schedule.status == "Failed":
@@ -52,6 +60,8 @@ class MonitorRow:
         message = message.removeprefix("Job completed successfully with ")
         # A later revision that failed leaves standing what an earlier one found: that is the news.
         failure = self.last.failure if self.last.status in {"Failed", "Stopped"} else None
+        if self.is_unjudged:
+            return UNJUDGED
         return failure or self.found or message[:1].upper() + message[1:] or f"The last run: {self.word}."
 
     @property
@@ -74,4 +84,6 @@ def monitor_rows(server: "Server") -> tuple[MonitorRow, ...]:
 
 def execution_word(execution: MonitoringExecution) -> str:
     """How an execution went, in a word or two."""
+    if execution.unjudged:
+        return "no verdict"
     return _WORDS.get(execution.status, execution.status.lower())

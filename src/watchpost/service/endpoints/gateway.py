@@ -10,7 +10,7 @@ from time import perf_counter, sleep
 import structlog
 
 from watchpost.errors import Refused
-from watchpost.runners import Answer, Failure, NotSent, Question, Reply, Unreachable
+from watchpost.runners import Answer, Failure, NotRead, NotSent, Question, Reply, Unreachable
 from watchpost.service.clock import Clock
 from watchpost.service.endpoints.gateway_figures import Figures, Outcome
 from watchpost.service.endpoints.gateway_routes import LiveVariant, Route
@@ -47,8 +47,7 @@ class _Asked:
     """What came of asking a variant: a reply, or why there is none. `seconds` None: it was not even asked."""
 
     reply: Reply | None
-    problem: str = ""
-    timed_out: bool = False
+    problem: Unreachable | str = ""
     instance: str = ""
     seconds: float | None = None
 
@@ -128,37 +127,35 @@ class Gateway:
             headers[_ATTRIBUTES] = question.attributes
         if invocation.inference_id:
             headers[_INFERENCE_ID] = invocation.inference_id
-        until = perf_counter() + _PATIENCE_SECONDS
+        until, once_more = perf_counter() + _PATIENCE_SECONDS, True
         while True:
-            asked, delivered = self._ask_once(variant, question.body, headers, max(until - perf_counter(), 0.0))
-            # A process that has just fallen is still thought to be there; nobody has seen the request yet.
-            if delivered or not variant.fleet.restarts or perf_counter() > until:
+            asked = self._ask_once(variant, question.body, headers, max(until - perf_counter(), 0.0))
+            # A process that is dying is still thought to be there; no model has seen the request yet. But if reading it
+            # is what ends them, not every process must be given it.
+            again = isinstance(asked.problem, NotSent) or (once_more and isinstance(asked.problem, NotRead))
+            if not again or not variant.fleet.restarts or perf_counter() > until:
                 return asked
+            once_more = once_more and not isinstance(asked.problem, NotRead)
             sleep(_BREATH_SECONDS)
 
-    def _ask_once(
-        self, variant: LiveVariant, body: bytes, headers: dict[str, str], patience: float
-    ) -> tuple[_Asked, bool]:
-        """What came of asking, and whether somebody may have seen the request."""
+    def _ask_once(self, variant: LiveVariant, body: bytes, headers: dict[str, str], patience: float) -> _Asked:
         with variant.fleet.server(patience) as server:
             if server is None:
-                return _Asked(None, variant.fleet.failure or "no instance is ready"), True
+                return _Asked(None, variant.fleet.failure or "no instance is ready")
             instance, connections = server
             began = perf_counter()
             try:
                 reply = connections.post(variant.fleet.path, body, headers, self._seconds)
             except Unreachable as problem:
-                seconds = perf_counter() - began
-                told = _Asked(None, str(problem), isinstance(problem, Failure), instance, seconds)
-                return told, not isinstance(problem, NotSent)
-            return _Asked(reply, instance=instance, seconds=perf_counter() - began), True
+                return _Asked(None, problem, instance, perf_counter() - began)
+            return _Asked(reply, instance=instance, seconds=perf_counter() - began)
 
     def _judged(self, invocation: Invocation, variant: LiveVariant, asked: _Asked) -> Answer:
         endpoint, reply = invocation.endpoint, asked.reply
         if asked.seconds is None:
             told = f"Variant {variant.name} of endpoint {endpoint} cannot take requests now: {asked.problem}"
             raise Refused("ServiceUnavailable", told)
-        if reply is None and asked.timed_out:
+        if isinstance(asked.problem, Failure):
             said = (
                 "Your invocation timed out while waiting for a response from container primary. Review the latency "
                 "metrics for each container in Amazon CloudWatch, resolve the issue, and try again."

@@ -112,6 +112,8 @@ class RunnerProcess:
             self._changed()
             if self._stop.is_set():
                 return
+            if self.failure is not None:
+                self._spawn.log(self.instance, [f"The process did not start: {self.failure}"])
             pause = _FIRST_PAUSE if monotonic() - began > _STEADY_SECONDS else pause
             self._stop.wait(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
@@ -142,7 +144,7 @@ class RunnerProcess:
             start_new_session=True,
         )
         self._process, ended = process, Event()
-        Thread(target=_wait, args=(process, ended), name=f"{self.instance} end", daemon=True).start()
+        Thread(target=self._await_end, args=(process, ended), name=f"{self.instance} end", daemon=True).start()
         Thread(target=self._read, args=(process.stderr,), name=f"{self.instance} says", daemon=True).start()
         try:
             if self._stop.is_set():  # it came before there was a process to end
@@ -152,7 +154,7 @@ class RunnerProcess:
             if port is not None:
                 self.failure = None
                 url, headers = f"http://127.0.0.1:{port}", {"x-watchpost-runner": token}
-                self.connections = connections = Connections(url, headers, idle_seconds=_IDLE_SECONDS)
+                self.connections = connections = Connections(url, headers, idle_seconds=_IDLE_SECONDS, hangs_up=False)
                 self._changed()
                 try:
                     self._watch(connections, ended)
@@ -195,10 +197,17 @@ class RunnerProcess:
                 missed += 1
             if missed >= _MOST_MISSED:
                 _log.warning("a runner does not answer and is started again", runner=self.instance)
+                self._spawn.log(self.instance, ["The process did not answer and is started again."])
                 return
         if not self._stop.is_set():
             _log.warning("a runner ended and is started again", runner=self.instance, said=list(self._said)[-3:])
             self._spawn.log(self.instance, ["The process ended and is started again."])
+
+    def _await_end(self, process: "subprocess.Popen[bytes]", ended: Event) -> None:
+        process.wait()
+        if self._process is process:  # else a later life has begun
+            self.connections = None  # at once: the next request is for another
+        ended.set()
 
     def _read(self, stream: IO[bytes] | None) -> None:
         """Pass on what it prints until it prints no more."""
@@ -316,11 +325,6 @@ def _hand_over(process: "subprocess.Popen[bytes]", order: bytes) -> None:
         process.stdin.flush()
     except BrokenPipeError:
         return  # it ended already; its last words tell why
-
-
-def _wait(process: "subprocess.Popen[bytes]", ended: Event) -> None:
-    process.wait()
-    ended.set()
 
 
 _ending = Lock()

@@ -26,6 +26,9 @@ from watchpost.verdicts import Report
 
 NO_VIOLATIONS = "Completed: Job completed successfully with no violations."
 NO_DATA = "Job inputs had no data"
+POSITIVE_LABEL = "watchpost_positive_label"
+"""Environment of a job: the label that counts as positive, see `Settings.positive_label`."""
+
 _PROBLEMS: tuple[ProblemType, ...] = get_args(ProblemType)
 _METHODS: tuple[CategoricalMethod, ...] = get_args(CategoricalMethod)
 
@@ -93,6 +96,7 @@ def analysis_settings(root: Path, spec: Spec, config: str | None = None) -> Sett
         ground_truth=truth,
         analysis_config=config,
         model=spec.model,
+        positive_label=environment.get(POSITIVE_LABEL) or None,
     )
 
 

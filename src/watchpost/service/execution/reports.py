@@ -13,6 +13,31 @@ from watchpost.verdicts import QuarantinedRecord
 REPORT, PAGE, QUARANTINED = "report.json", "report.html", "quarantine.jsonl"
 
 
+class _Judged(msgspec.Struct):
+    judged: str = ""
+
+
+class _Report(msgspec.Struct):
+    """What a report says of its verdicts, as far as it is asked for here."""
+
+    figures: list[_Judged] = []
+    notes: list[str] = []
+
+
+def unjudged(body: bytes) -> tuple[str, ...]:
+    """What a `report.json` says of a run that found nothing only because there was too little to judge by; else empty.
+
+    Raises: nothing: a monitor of somebody else's writes what it likes.
+    """
+    try:
+        told = msgspec.json.decode(body, type=_Report)
+    except msgspec.MsgspecError:
+        return ()
+    judged = {figure.judged for figure in told.figures}
+    too_little = "not_enough_data" in judged and not judged & {"kept", "violated"}
+    return (tuple(told.notes) or ("There was too little data.",)) if too_little else ()
+
+
 def say(sentence: str) -> None:
     """A line of the job's log."""
     print(sentence, flush=True)  # noqa: T201  its output is the job's log

@@ -2,7 +2,8 @@
 
 A look lists the hour folders of a ground truth prefix, reads the label files that were not there at the last look, and
 finds the windows whose records they name. Each such window is run again once a settling delay has passed, as a new
-revision of itself; labels that come meanwhile are part of it.
+revision of itself; labels that come meanwhile are part of it. A run that fails is tried again after the same delay, as
+often as the queue tries any.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,10 +19,16 @@ from watchpost.errors import Refused, ServerError, WatchpostError
 from watchpost.service.clock import Clock
 from watchpost.service.configuration import Configuration
 from watchpost.service.labels.captured_ids import CapturedIds, Hashes, StoredObject, by_hour, label_ids
-from watchpost.service.labels.restating import Restating, restating_of
-from watchpost.service.monitoring.documents import EXECUTION, SCHEDULE, MonitoringExecution, execution_key
+from watchpost.service.labels.restating import DEFAULT_RESTATE_AFTER, Restating, restating_of
+from watchpost.service.monitoring.documents import (
+    EXECUTION,
+    PROCESSING_JOB,
+    SCHEDULE,
+    MonitoringExecution,
+    execution_key,
+)
 from watchpost.service.monitoring.executions_end import LABELLED
-from watchpost.service.monitoring.executions_pending import Wanted, enqueue, is_under_way
+from watchpost.service.monitoring.executions_pending import ATTEMPTS, Wanted, enqueue, is_under_way, job_name
 from watchpost.service.monitoring.executions_request import Endpoints, captured_below, folders, hours, is_whole
 from watchpost.service.monitoring.job import Job
 from watchpost.service.monitoring.schedules import resolved
@@ -57,7 +64,8 @@ class SeenLabels:
 class Restatement:
     """A window that labels came late for. due: when it is run again. found: when the last of them were found.
 
-    labels: how many of its records they name, files: in how many label files; both since the window was run.
+    labels: how many of its records they name, files: in how many label files; both since the window was put to work.
+    tries: how often it was put to work for them.
     """
 
     schedule: str
@@ -65,6 +73,7 @@ class Restatement:
     found: datetime
     labels: int
     files: int
+    tries: int = 0
 
 
 WATCH = Kind("label-watch", LabelWatch)
@@ -122,11 +131,13 @@ class LateLabels:
         watched = self._store.read(self._watched)
         for truth in sorted({each.truth for each in watched}):
             self._look(truth, [each for each in watched if each.truth == truth], now)
-        return self._restate(now)
+        return self._restate(now, {each.name: each.restating.after for each in watched})
 
     def waiting(self) -> dict[str, Restatement]:
         """The windows that are to be run again, by the keys of their executions."""
-        return dict(self._store.read(lambda tx: tx.scan(RESTATEMENT)))
+        return self._store.read(
+            lambda tx: {key: each for key, each in tx.scan(RESTATEMENT) if not each.tries or _has_failed(tx, key, each)}
+        )
 
     def _watched(self, tx: Transaction) -> list[_Watched]:
         found = []
@@ -224,12 +235,12 @@ class LateLabels:
         inside = None if is_whole(window) else window
         return sum(self._ids.labelled(captured.get(hour, ()), labels, inside) for hour in hours(window))
 
-    def _restate(self, now: datetime) -> int:
-        """Run again what is due."""
+    def _restate(self, now: datetime, after: Mapping[str, timedelta]) -> int:
+        """Run again what is due. after: until it is tried once more if that fails, by schedule."""
         ready = self._store.read(
             lambda tx: [key for key, each in tx.scan(RESTATEMENT) if _is_ready(tx, key, each, now)]
         )
-        return self._store.write(lambda tx: sum(_again(tx, key, now) for key in ready)) if ready else 0
+        return self._store.write(lambda tx: sum(_again(tx, key, now, after) for key in ready)) if ready else 0
 
 
 class _Ids:
@@ -276,7 +287,7 @@ def _note(
     by_name = {each.name: each for each in watched}
     for (name, key), (labels, files) in affected.items():
         known, of = tx.get(RESTATEMENT, key), by_name[name]
-        if known is None:
+        if known is None or known.tries:
             made = Restatement(name, late.now + of.restating.after, late.now, labels, files)
             data: dict[str, object] = {"execution": key, "labels": labels, "files": files, "due": made.due}
             tx.record(Entry(late.now, "monitoring-restatement.due", of.arn, "server", data))
@@ -295,7 +306,7 @@ def _is_ready(tx: Transaction, key: str, restatement: Restatement, now: datetime
     return schedule.status == "Scheduled" and not is_under_way(execution)
 
 
-def _again(tx: Transaction, key: str, now: datetime) -> int:
+def _again(tx: Transaction, key: str, now: datetime, after: Mapping[str, timedelta]) -> int:
     """Put a window to work once more if its time has come; whether it was."""
     restatement = tx.get(RESTATEMENT, key)
     if restatement is None or not _is_ready(tx, key, restatement, now):
@@ -304,11 +315,32 @@ def _again(tx: Transaction, key: str, now: datetime) -> int:
     schedule, execution = tx.get(SCHEDULE, restatement.schedule), tx.get(EXECUTION, key)
     if schedule is None or execution is None:
         return 0
-    if execution.begun is not None and execution.begun > restatement.found:
+    if restatement.tries:
+        if not _has_failed(tx, key, restatement):
+            return 0
+        if restatement.tries >= ATTEMPTS:
+            data: dict[str, object] = {"execution": key, "tries": restatement.tries, "why": execution.failure}
+            tx.record(Entry(now, "monitoring-restatement.given-up", schedule.arn, "server", data))
+            return 0
+    elif execution.begun is not None and execution.begun > restatement.found:
         return 0  # somebody ran it again meanwhile, with these labels
+    # Kept until it is known how the run ended.
+    due = now + after.get(schedule.name, DEFAULT_RESTATE_AFTER)
+    tx.put(RESTATEMENT, key, replace(restatement, due=due, tries=restatement.tries + 1))
     named = "1 record" if restatement.labels == 1 else f"{restatement.labels} records"
     enqueue(tx, schedule, Wanted(execution.scheduled, why=f"labels of {named} came late"), now, "server", execution)
     return 1
+
+
+def _has_failed(tx: Transaction, key: str, restatement: Restatement) -> bool:
+    """Whether the last run of a window has ended and told nothing, unless that is what somebody wanted."""
+    schedule, execution = tx.get(SCHEDULE, restatement.schedule), tx.get(EXECUTION, key)
+    if schedule is None or execution is None or is_under_way(execution):
+        return False
+    if execution.status != "Failed" and execution.revision == execution.latest:
+        return False
+    job = tx.get(PROCESSING_JOB, job_name(schedule, Wanted(execution.scheduled), execution.latest))
+    return job is None or job.status != "Stopped"
 
 
 def _is_late(file: StoredObject, execution: MonitoringExecution, late: _Late) -> bool:

@@ -89,7 +89,7 @@ class Cursor:
 class Standing:
     """What an earlier revision of a window found; it stands if the run that is to replace it fails.
 
-    begun: when that revision began to read.
+    begun: when that revision began to read. unjudged: see `MonitoringExecution`.
     """
 
     revision: int
@@ -98,6 +98,7 @@ class Standing:
     message: str | None
     baseline: dict[str, str]
     begun: datetime | None = None
+    unjudged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,8 @@ class MonitoringExecution:
     window: the window where the timetable does not say it: of an adaptive schedule, of one that was asked for, of one
     that is run again. asked: somebody asked for a window that is none of the schedule's. revision: how often the window
     was run, this time included; `latest` counts runs that failed and left what stood before (`standing`). begun: when
-    this revision began to read: what was put before has been judged.
+    this revision began to read: what was put before has been judged. unjudged: it found nothing because there was too
+    little to judge by.
     """
 
     schedule: str
@@ -133,6 +135,7 @@ class MonitoringExecution:
     latest: int = 1
     standing: Standing | None = None
     begun: datetime | None = None
+    unjudged: bool = False
 
     @property
     def key(self) -> str:

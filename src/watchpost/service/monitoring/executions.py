@@ -29,7 +29,7 @@ from watchpost.service.monitoring.documents import (
     execution_key,
 )
 from watchpost.service.monitoring.executions_end import Conclusions, MetricSink
-from watchpost.service.monitoring.executions_pending import QUEUE, WORK, Work
+from watchpost.service.monitoring.executions_pending import ATTEMPTS, QUEUE, WORK, Work
 from watchpost.service.monitoring.executions_request import Endpoints, Request, request_of
 from watchpost.service.monitoring.executions_revisions import keep_report
 from watchpost.service.monitoring.job import Job, times_of
@@ -45,7 +45,6 @@ from watchpost.stores.store import Task as Queued
 from watchpost.windows import Window
 
 _AGAIN_AFTER = timedelta(seconds=30)
-_ATTEMPTS = 3
 # A window that ends so late may have records that are still on their way to a file.
 _FRESH = timedelta(minutes=2)
 _NEXT_LIFE = timedelta(seconds=1)
@@ -116,7 +115,7 @@ class Executions:
                     return Done()
                 finished = self._run(begun)
             except (Refused, OSError) as problem:
-                if queued.attempts + 1 < _ATTEMPTS and _is_passing(problem):
+                if queued.attempts + 1 < ATTEMPTS and _is_passing(problem):
                     return Retry(self._clock.now() + _AGAIN_AFTER, str(problem))
                 finished = _failed(str(problem))
             except WatchpostError as problem:
@@ -267,7 +266,7 @@ def _key(work: Work) -> str:
 
 
 def _is_settled(work: Work, execution: MonitoringExecution | None, job: ProcessingJob | None) -> bool:
-    """Whether a task has ended already: another server took this one for dead, and did it."""
+    """Whether a task has nothing to end: its execution or job has ended, or belongs to a later run."""
     if execution is not None:
         return execution.job != work.job or execution.status not in UNSETTLED
     return job is None or job.status not in UNSETTLED

@@ -69,6 +69,7 @@ class Conclusions:
                 revision=standing.revision,
                 # What the failed run read was judged by nobody: labels that came before it are still late.
                 begun=standing.begun,
+                unjudged=standing.unjudged,
             )
             put_execution(tx, stood)
             data |= {"revision": execution.revision, "stands": standing.revision}
@@ -81,6 +82,7 @@ class Conclusions:
             message=finished.message or None,
             failure=finished.failure,
             baseline=dict(finished.baseline),
+            unjudged=finished.unjudged and status == "Completed",
         )
         tx.record(Entry(now, "monitoring-execution.end", subject, "server", data | _revision(execution)))
         if finished.status == "Completed":

@@ -19,6 +19,8 @@ from watchpost.stores.store import Entry, Transaction
 from watchpost.windows import Window
 
 QUEUE = "processing"
+ATTEMPTS = 3
+"""How often a run is begun whose trouble may pass."""
 
 _NAMES: dict[MonitoringType, str] = {
     "DataQuality": "data-quality-monitoring",
@@ -77,7 +79,13 @@ def enqueue(
         standing = before.standing
         if before.status in {"Completed", "CompletedWithViolations"}:
             standing = Standing(
-                before.revision, before.status, before.job, before.message, before.baseline, before.begun
+                before.revision,
+                before.status,
+                before.job,
+                before.message,
+                before.baseline,
+                before.begun,
+                before.unjudged,
             )
     pending = MonitoringExecution(
         schedule.name,

@@ -115,10 +115,6 @@ class Monitoring:
         """By which baseline version an execution was judged, and which model versions served; None: it did not end."""
         return self._store.read(lambda tx: tx.get(LINEAGE, execution.key))
 
-    def run_now(self, schedule: str, scheduled: datetime, actor: str) -> MonitoringExecution:
-        """Run the window of one scheduled time at once, or run it again. Raises: Refused; see `RunNow.scheduled`."""
-        return self._run_now.scheduled(schedule, scheduled, actor)
-
     def run_window(self, schedule: str, window: Window | None, actor: str) -> MonitoringExecution:
         """Run a window at once, or run it again; None: the last one. Raises: Refused; see `RunNow.window`."""
         return self._run_now.window(schedule, window, actor)

@@ -29,19 +29,6 @@ class RunNow:
     def __init__(self, store: Store, clock: Clock, configuration: Configuration) -> None:
         self._store, self._clock, self._configuration = store, clock, configuration
 
-    def scheduled(self, name: str, scheduled: datetime, actor: str) -> MonitoringExecution:
-        """Run the window of one scheduled time, or run it again: late labels, a corrected baseline.
-
-        Raises: Refused: ResourceNotFound; ValidationException: it is under way.
-        """
-        now = self._clock.now()
-
-        def work(tx: Transaction) -> MonitoringExecution:
-            schedule = the_schedule(tx, name, self._configuration)
-            return _enqueue(tx, schedule, Wanted(scheduled, why=_ASKED), now, actor)
-
-        return self._store.write(work)
-
     def window(self, name: str, window: Window | None, actor: str) -> MonitoringExecution:
         """Run a window, or run it again. None: the last one of the schedule that is over.
 

@@ -14,6 +14,7 @@ from watchpost.errors import Misconfigured, Refused, ServerError, WatchpostError
 from watchpost.metrics.identity import Datum, Metric
 from watchpost.runners import Plan, Upstream
 from watchpost.service.clock import Clock
+from watchpost.service.execution.reports import REPORT, unjudged
 from watchpost.service.execution.spec import METRICS, REQUEST, Spec, local
 from watchpost.service.monitoring.documents import Members, ProcessingJob
 from watchpost.service.processing.images import SETTINGS, Command, Ours, Unknown, program_of, read_settings
@@ -49,7 +50,7 @@ class Finished:
     """How a run ended. cut: it did not: the server stops, and another life of it begins the run again.
 
     metrics: what it measured. files: SHA-256 of the files it put away, by URI. baseline: of those it judged by, by
-    variable of the environment.
+    variable of the environment. unjudged: it found nothing because there was too little to judge by.
     """
 
     status: Literal["Completed", "Failed", "Stopped"]
@@ -59,6 +60,7 @@ class Finished:
     files: Mapping[str, str] = field(default_factory=dict)
     baseline: Mapping[str, str] = field(default_factory=dict)
     cut: bool = False
+    unjudged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +245,8 @@ class Execution:
             if name in environment and local(root, environment[name]).is_file()
         }
         message = ended.message or "Completed: Job completed successfully."
-        return Finished("Completed", message, None, _metrics(root, environment, task.monitor), sums, known)
+        metrics = _metrics(root, environment, task.monitor)
+        return Finished("Completed", message, None, metrics, sums, known, unjudged=_is_unjudged(root, outputs))
 
     def _tell(self, job: ProcessingJob, lines: Sequence[str]) -> None:
         now = self._clock.now()
@@ -298,6 +301,11 @@ def _datum(own: str, line: _Line) -> Datum:
     if line.value is None:
         raise KeyError("Value")
     return Datum(metric, stamp, (line.value,), (1.0,), unit=line.unit)
+
+
+def _is_unjudged(root: Path, outputs: Sequence[tuple[str, str]]) -> bool:
+    reports = (local(root, path) / REPORT for path, _ in outputs)
+    return any(bool(unjudged(report.read_bytes())) for report in reports if report.is_file())
 
 
 def _failed(why: str) -> Finished:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import pairwise
 
 from watchpost.documents import Kind
@@ -17,17 +18,20 @@ from watchpost.service.monitoring.documents import (
     MonitoringExecution,
     ProcessingJob,
 )
-from watchpost.service.monitoring.runs_listed import delete_execution, delete_job
+from watchpost.service.monitoring.runs_listed import delete_execution, delete_job, executions_listed
 from watchpost.service.processing.processing import outputs_of
 from watchpost.service.retention.holds import Holds
 from watchpost.service.retention.objects import Expiring, ExpiringObjects, Stopped, Swept
 from watchpost.stores.objects.objects import ObjectInfo, Objects, bucket_and_key
+from watchpost.stores.sql.monitoring_runs import Place, RunFilter
 from watchpost.stores.store import Entry, Store, Transaction
 
 _MOST = 500
 _LAST = "\U0010ffff"
 # Captures are deleted some time after they may be: until then it must be known where they lie.
 _A_MONTH = timedelta(days=31)
+# Servers' clocks differ, and a transaction is durable some time after the instant that it says.
+_OVERLAP = timedelta(hours=1)
 # Reports of times within an hour lie in folders of their minutes, below the report of the hour.
 _MINUTES = re.compile(r"\d\d/")
 # A later revision's name gives up the end of its digest for its number, see `executions_pending.job_name`.
@@ -36,9 +40,13 @@ _ALIKE = re.compile(r".*-\d{12}-[0-9a-f]{18}")
 
 @dataclass(frozen=True, slots=True)
 class _Reached:
-    """The key of the last execution of a schedule whose report was deleted."""
+    """How far a schedule's reports were deleted: the key of the last execution, and when all up to it were looked at.
+
+    `looked` None: an earlier release did not note it.
+    """
 
     key: str
+    looked: datetime | None = None
 
 
 _REPORTS = Kind("retention-reports", _Reached)
@@ -91,14 +99,40 @@ class OldExecutions:
 
     def _delete_reports(self, schedule: str, days: int, holds: Holds, now: datetime, stopped: Stopped) -> Swept:
         before, swept = now - timedelta(days=days), Swept()
+        reached = self._store.read(lambda tx: tx.get(_REPORTS, schedule))
+        if reached is not None:
+            swept += self._delete_made_again(schedule, reached, days, holds, now, stopped)
         while not stopped() and (some := self._store.read(lambda tx: self._reported(tx, schedule, before))):
             for job in (job for _, jobs in some for job in jobs):
                 swept += self._delete_report(job, days, holds, now, stopped)
                 if stopped():
                     return swept
-            reached = _Reached(some[-1][0])
-            self._store.write(lambda tx, at=reached: tx.put(_REPORTS, schedule, at))  # type: ignore[misc]  # mypy infers no lambda with a default
+            at = _Reached(some[-1][0], now)
+            self._store.write(lambda tx, at=at: tx.put(_REPORTS, schedule, at))  # type: ignore[misc]  # mypy infers no lambda with a default
         return swept
+
+    def _delete_made_again(
+        self, schedule: str, reached: _Reached, days: int, holds: Holds, now: datetime, stopped: Stopped
+    ) -> Swept:
+        """Delete the reports of executions that were run, or run again, after their turn had passed."""
+        since = None if reached.looked is None else reached.looked - _OVERLAP
+        wanted = RunFilter(schedule=schedule, scheduled=(None, now - timedelta(days=days)), modified=(since, None))
+        swept, looked = Swept(), _Reached(reached.key, now)
+        for execution in self._listed(wanted):
+            # Of the others the turn is to come, or the end, by which it is found then.
+            if execution.key <= reached.key and execution.status not in UNSETTLED:
+                for job in self._store.read(partial(_jobs, execution=execution)):
+                    swept += self._delete_report(job, days, holds, now, stopped)
+            if stopped():
+                return swept
+        self._store.write(lambda tx: tx.put(_REPORTS, schedule, looked))
+        return swept
+
+    def _listed(self, wanted: RunFilter) -> Iterator[MonitoringExecution]:
+        after: Place | None = None
+        while rows := executions_listed(self._store, wanted, _MOST, "scheduled", after, descending=False):
+            yield from (execution for _, execution in rows)
+            after = rows[-1][0].place
 
     def _forget(self, tx: Transaction, schedule: str, before: datetime, now: datetime) -> int:
         some = tx.scan(EXECUTION, prefix=f"{schedule}|", limit=_MOST)

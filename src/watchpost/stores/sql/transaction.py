@@ -34,6 +34,7 @@ _ENQUEUE = "INSERT INTO tasks (queue, body, due, enqueued, attempts) VALUES (?, 
 _CLAIMABLE = f"{_TASK}worker IS NULL AND due <= ? ORDER BY due, id LIMIT ?"
 _CLAIM = "UPDATE tasks SET worker = ?, claimed = ?, attempts = attempts + 1 WHERE id IN "
 _INTERRUPTED = f"{_TASK}worker = ? ORDER BY due, id"
+_HELD = "SELECT 1 FROM tasks WHERE id = ? AND worker = ? AND attempts = ?"
 _FINISH = "DELETE FROM tasks WHERE id = ?"
 _POSTPONE = "UPDATE tasks SET worker = NULL, claimed = NULL, due = ? WHERE id = ? RETURNING queue"
 _NEXT_DUE = "SELECT due FROM tasks WHERE queue = ? AND worker IS NULL ORDER BY due LIMIT 1"
@@ -145,6 +146,11 @@ class SqlTransaction:
             places = ", ".join("?" * len(due))
             self._driver.change(f"{_CLAIM}({places})", worker, at, *(task.id for task in due))
         return due
+
+    def holds(self, task: Task, worker: str) -> bool:
+        """Whether the claim by which `worker` took the task still stands: nobody settled it or freed it since."""
+        # Each claim counts one attempt, so a later claim by the same worker is told from this one.
+        return bool(self._driver.rows(_HELD, task.id, worker, task.attempts + 1))
 
     def finish(self, task: int) -> None:
         """The task is done; it leaves the queue."""

@@ -29,6 +29,8 @@ def show(server: "Server", visit: Visit) -> Response:
         "failing": [*(_told(server, row) for row in failing[:_READ]), *failing[_READ:_MOST]],
         "more_failing": max(0, len(failing) - _MOST),
         "monitors": len(monitors),
+        "unjudged": [row for row in monitors if row.is_unjudged][:_MOST],
+        "all_unjudged": sum(row.is_unjudged for row in monitors),
         "health": server.health(),
     }
     return rendered("home", visit, values)

@@ -8,7 +8,7 @@ from watchpost.fronts.aws.wire import Response
 from watchpost.fronts.web.monitor_files import findings, has_report, report_path
 from watchpost.fronts.web.page import Page, Visit
 from watchpost.fronts.web.rendering import monitor_path, rendered
-from watchpost.fronts.web.rows import MonitorRow, execution_word
+from watchpost.fronts.web.rows import UNJUDGED, MonitorRow, execution_word
 from watchpost.fronts.web.violations_told import in_a_sentence
 from watchpost.reports.words import check_words, importance
 from watchpost.service.monitoring.runs_listed import executions_listed, last_settled
@@ -33,7 +33,7 @@ def show(server: "Server", visit: Visit) -> Response:
     last = server.monitoring.schedules.last_execution(schedule.name)
     said = "" if found is None or last != ended else in_a_sentence(violations)
     if found is not None and found.unjudged and last == ended:
-        said = "No verdict yet, for want of data."
+        said = UNJUDGED
     address = monitor_path(schedule.name)
     timetable = schedule.config.get("ScheduleConfig")
     values: dict[str, object] = {

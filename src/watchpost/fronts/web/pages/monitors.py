@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 def show(server: "Server", visit: Visit) -> Response:
     """The list."""
     rows = monitor_rows(server)
-    return rendered("monitors", visit, {"rows": rows, "bad": sum(row.is_bad for row in rows)})
+    counts = {"bad": sum(row.is_bad for row in rows), "unjudged": sum(row.is_unjudged for row in rows)}
+    return rendered("monitors", visit, {"rows": rows, **counts})
 
 
 plugin = Page("/monitors", show, menu=(2, "Monitors"))
