@@ -51,22 +51,34 @@ KERNEL void wp_cut_segments(const void *waiting, int64_t waiting_type, int64_t w
     }
 }
 
-/* How many of a sorted row are at most each edge is added to `below`. */
-static void count_cells(const void *row, int64_t type, int64_t length, const double *edges, int64_t count,
-                        int64_t *below) {
-    int64_t low = 0; /* edges ascend, and so do their places */
-    for (int64_t e = 0; e < count; e++) {
-        int64_t high = length;
-        while (low < high) {
-            int64_t middle = (low + high) >> 1;
-            if (value_at(row, type, middle) <= edges[e])
-                low = middle + 1;
-            else
-                high = middle;
-        }
-        below[e] += low;
+/* How many of a sorted row are at most each edge is added to `below`.
+
+   By halving without a branch: which half it is cannot be foretold, and the searches of several edges overlap. */
+#define COUNT_CELLS(name, number)                                                                                      \
+    static void name(const number *row, int64_t length, const double *edges, int64_t count, int64_t *below) {          \
+        for (int64_t e = 0; e < count; e++) {                                                                          \
+            const number *first = row;                                                                                 \
+            double edge = edges[e];                                                                                    \
+            for (int64_t left = length, half; left > 1; left -= half) {                                                \
+                half = left / 2;                                                                                       \
+                first += -(int64_t)((double)first[half - 1] <= edge) & half;                                           \
+            }                                                                                                          \
+            below[e] += first - row + (length > 0 && (double)*first <= edge);                                          \
+        }                                                                                                              \
     }
-}
+
+COUNT_CELLS(count_doubles, double)
+COUNT_CELLS(count_integers, int32_t)
+
+/* Every second item of a sorted row, from the one at `half` on. */
+#define KEEP_HALF(name, number)                                                                                        \
+    static int64_t name(const number *row, int64_t length, int64_t half, double *kept) {                               \
+        for (int64_t i = 0; i < length / 2; i++) kept[i] = (double)row[2 * i + half];                                  \
+        return length / 2;                                                                                             \
+    }
+
+KEEP_HALF(keep_doubles, double)
+KEEP_HALF(keep_integers, int32_t)
 
 /* Two ascending runs on their way into one: what is left of either, and the place it goes to. Ends are exclusive. */
 typedef struct {
@@ -179,27 +191,25 @@ static inline int64_t next_half(int64_t *compactions, int64_t *offset) {
    levels: how many there are, the new ones included. segments[h]: how many segments level h compacts; lengths: theirs,
    level by level. waiting: the items of the levels from 1 on, level by level, counts[h] each; after the call `kept`
    holds those that remain, and counts[h] says how many. kept must have room for all of them, and is not `waiting`.
-   Returns 0, or -1 when memory is gone, nothing being changed then. */
-KERNEL int64_t wp_compact(const void *table, int64_t type, int64_t width, int64_t levels, const int64_t *segments,
+   work: room for four times `room` numbers of eight bytes, `room` being the items above level 0 and those that come. */
+KERNEL void wp_compact(const void *table, int64_t type, int64_t width, int64_t levels, const int64_t *segments,
                           const int64_t *lengths, int64_t *compactions, int64_t *offsets, const double *waiting,
-                          int64_t *counts, double *kept, const double *edges, int64_t edge_count, int64_t *below) {
-    int64_t room = 0;
-    for (int64_t s = 0; s < segments[0]; s++) room += lengths[s] / 2;
-    for (int64_t h = 1; h < levels; h++) room += counts[h];
-    double *stream = malloc((size_t)(room + 1) * 8), *next = malloc((size_t)(room + 1) * 8);
-    double *scratch = malloc((size_t)(room + 1) * 8);
-    int64_t *ends = malloc((size_t)(room + 1) * 8);
-    if (!stream || !next || !scratch || !ends) {
-        free(stream), free(next), free(scratch), free(ends);
-        return -1;
-    }
+                          int64_t *counts, double *kept, const double *edges, int64_t edge_count, int64_t *below,
+                          double *work, int64_t room) {
+    double *stream = work, *next = stream + room, *scratch = next + room;
+    int64_t *ends = (int64_t *)(scratch + room);
     int64_t size = 0; /* items in `next`, the stream of the level above */
     for (int64_t s = 0; s < segments[0]; s++) {
         int64_t half = next_half(compactions, offsets);
-        const void *row = type == DOUBLE ? (const void *)((const double *)table + s * width)
-                                         : (const void *)((const int32_t *)table + s * width);
-        count_cells(row, type, lengths[s], edges, edge_count, below);
-        for (int64_t i = half; i < lengths[s]; i += 2) next[size++] = value_at(row, type, i);
+        if (type == DOUBLE) {
+            const double *row = (const double *)table + s * width;
+            count_doubles(row, lengths[s], edges, edge_count, below);
+            size += keep_doubles(row, lengths[s], half, next + size);
+        } else {
+            const int32_t *row = (const int32_t *)table + s * width;
+            count_integers(row, lengths[s], edges, edge_count, below);
+            size += keep_integers(row, lengths[s], half, next + size);
+        }
     }
     lengths += segments[0];
     for (int64_t h = 1; h < levels; h++) {
@@ -211,7 +221,7 @@ KERNEL int64_t wp_compact(const void *table, int64_t type, int64_t width, int64_
         for (int64_t s = 0; s < segments[h]; s++) {
             int64_t half = next_half(compactions + h, offsets + h);
             sort_runs(stream + start, lengths[s], scratch, ends);
-            for (int64_t i = half; i < lengths[s]; i += 2) next[promoted++] = stream[start + i];
+            promoted += keep_doubles(stream + start, lengths[s], half, next + promoted);
             start += lengths[s];
         }
         lengths += segments[h];
@@ -220,6 +230,4 @@ KERNEL int64_t wp_compact(const void *table, int64_t type, int64_t width, int64_
         kept += counts[h];
         size = promoted;
     }
-    free(stream), free(next), free(scratch), free(ends);
-    return 0;
 }

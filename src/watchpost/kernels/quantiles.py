@@ -1,6 +1,7 @@
 """The compactions of a quantile sketch: level 0 sorted by numpy's vector units, the levels above merged."""
 
 import ctypes
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -16,6 +17,8 @@ Counts = NDArray[np.int64]
 
 _NONE: Floats = np.empty(0)
 _DOUBLE, _INT32 = 0, 2
+_HELD = 1 << 20  # numbers of eight bytes that a thread may keep room for
+_threads = threading.local()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,37 +43,48 @@ def compact(
     edges: Floats,
     below: Counts,
 ) -> Floats | None:
-    """Compact segments of every level, the lowest first.
+    """Compact segments of every level, the lowest first; best for at most some hundred thousand values at once.
 
     Args: segments: lengths of those that each level compacts, all even. waiting: the items of level 0. above: those of
     the levels above, level by level. values: what arrives at level 0, finite. edges, below: to each number in `below`
     is added how many of the values compacted in level 0 are at most that edge; both contiguous.
     Returns: the items that the levels above level 0 hold now, level by level; None without the compiled kernels.
     """
-    cut, merge = function("wp_cut_segments"), function("wp_compact")
+    cut, merge = function("wp_cut_segments", None), function("wp_compact", None)
     if cut is None or merge is None:
         return None
     lengths = np.fromiter(chain.from_iterable(segments), np.int64)
     integers = values.dtype == np.int32 and (waiting.dtype == np.int32 or not len(waiting))
     width = max(segments[0], default=0)
-    table = np.empty((len(segments[0]), width), np.int32 if integers else np.float64)
+    room = len(above) + sum(segments[0]) // 2
+    work, kept, rest = _work(
+        4 * room, len(above) + sum(sum(level) // 2 for level in segments), len(segments[0]) * width
+    )
+    table = rest.view(np.int32 if integers else np.float64)[: len(segments[0]) * width].reshape(-1, max(width, 1))
     waiting, values = np.ascontiguousarray(waiting), np.ascontiguousarray(values)
     cut(
         _address(waiting), _type(waiting), _size(waiting), _address(values), _type(values), _address(lengths),
         _size(table), _count(width), _count(integers), _address(table),
     )  # fmt: skip
     table.sort(axis=1)
-    promoted = sum(sum(level) // 2 for level in segments)
-    kept = np.empty(int(levels.counts[1:].sum()) + promoted)
-    failed = merge(
+    merge(
         _address(table), _type(table), _count(width), _size(levels.counts),
         _address(np.fromiter(map(len, segments), np.int64)), _address(lengths), _address(levels.compactions),
         _address(levels.offsets), _address(above), _address(levels.counts), _address(kept), _address(edges),
-        _size(edges), _address(below),
+        _size(edges), _address(below), _address(work), _count(room),
     )  # fmt: skip
-    if failed:
-        raise MemoryError(f"no memory to compact {len(values)} values")
     return kept[: int(levels.counts[1:].sum())].copy()
+
+
+def _work(*sizes: int) -> list[Floats]:
+    """Room for so many numbers each, this thread's own: fresh memory for every call would cost more than the call."""
+    size = sum(sizes)
+    held: Floats | None = getattr(_threads, "work", None)
+    if held is None or len(held) < size:
+        held = np.empty(size)
+        if size <= _HELD:
+            _threads.work = held
+    return np.split(held[:size], np.cumsum(sizes[:-1]))
 
 
 def _address(array: NDArray[np.generic]) -> ctypes.c_void_p:

@@ -25,6 +25,7 @@ Floats = NDArray[np.float64]
 Numbers = NDArray[np.float64 | np.int32]
 
 _EMPTY: Floats = np.empty(0)
+_COMPILED_STRIDE = 1 << 18  # values compacted in one call of the kernels: 2 MiB, and as much again to work with
 _STRIDE = 32_768  # values planned and compacted at once: 256 KiB, so that every step works inside a core's own cache
 
 
@@ -133,13 +134,17 @@ class QuantileSketch:
 
     def _update_compiled(self, values: Numbers) -> bool:
         """`update` by the compiled kernels, which leave no work to share; False, and nothing done, without them."""
-        if not kernels.available():
-            return False
+        if kernels.available():
+            for start in range(0, len(values), _COMPILED_STRIDE):
+                self._add_compiled(values[start : start + _COMPILED_STRIDE])
+        return kernels.available()
+
+    def _add_compiled(self, values: Numbers) -> None:
         held = len(self._levels)
         segments = plan(tuple(level.count for level in self._levels), len(values))
         if not any(segments):
             self._levels[0].append(values.copy())
-            return True
+            return
         self._levels += [_Level() for _ in range(len(segments) - held)]
         lowest, *higher = self._levels
         waiting = lowest.items()
@@ -155,7 +160,9 @@ class QuantileSketch:
         compacted = sum(segments[0])
         if self.edges is not None:
             self._counted += compacted
-        rest = np.concatenate((waiting[compacted:], values[max(compacted - len(waiting), 0) :]))
+        arrived = values[max(compacted - len(waiting), 0) :]
+        # Only where something waits on: nothing, joined to whole numbers, would make them floats.
+        rest = np.concatenate((waiting[compacted:], arrived)) if compacted < len(waiting) else arrived.copy()
         for level, count, compactions, offset in zip(
             self._levels,
             *(array.tolist() for array in (levels.counts, levels.compactions, levels.offsets)),
@@ -166,7 +173,6 @@ class QuantileSketch:
                 level.runs, level.count = [rest], len(rest)
             else:
                 level.runs, level.count, kept = [kept[:count]], count, kept[count:]
-        return True
 
     def history(self) -> tuple[tuple[int, int, int], ...]:
         """What decides the next compactions. Sketches of equal history, given as many values each, stay in step."""

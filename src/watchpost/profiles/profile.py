@@ -10,7 +10,6 @@ import polars as pl
 from watchpost import kernels
 from watchpost.data.ahead import read_ahead
 from watchpost.data.dataset import Dataset
-from watchpost.data.lines import keep_freed_memory
 from watchpost.data.quarantine import Quarantine
 from watchpost.profiles.cells import quantile_edges
 from watchpost.profiles.column import ColumnProfile, Floats, Numbers
@@ -68,7 +67,6 @@ def profile(
     on it. pairs: also count every two features together (`PairTables`); needs a baseline.
     Raises: InputError where the source as a whole cannot be read.
     """
-    keep_freed_memory()
     edges = _cells(baseline)
     result = Profile(pairs=PairTables.of(baseline) if pairs and baseline is not None else None)
     with (
