@@ -1,6 +1,7 @@
 """The compactions of a quantile sketch: level 0 sorted by numpy's vector units, the levels above merged."""
 
 import ctypes
+import mmap
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ Counts = NDArray[np.int64]
 
 _NONE: Floats = np.empty(0)
 _DOUBLE, _INT32 = 0, 2
-_HELD = 1 << 20  # numbers of eight bytes that a thread may keep room for
+_HELD = 1 << 21  # numbers of eight bytes that a thread may keep room for
 _threads = threading.local()
 
 
@@ -77,14 +78,17 @@ def compact(
 
 
 def _work(*sizes: int) -> list[Floats]:
-    """Room for so many numbers each, this thread's own: fresh memory for every call would cost more than the call."""
-    size = sum(sizes)
+    """Room for so many numbers each, this thread's own: fresh memory for every call would cost more than the call.
+
+    Mapped by itself, as among the C library's own it would keep what is freed around it from being given back.
+    """
+    size = max(sum(sizes), 1)
     held: Floats | None = getattr(_threads, "work", None)
     if held is None or len(held) < size:
-        held = np.empty(size)
+        held = np.frombuffer(mmap.mmap(-1, 8 << (size - 1).bit_length()))
         if size <= _HELD:
             _threads.work = held
-    return np.split(held[:size], np.cumsum(sizes[:-1]))
+    return np.split(held[: sum(sizes)], np.cumsum(sizes[:-1]))
 
 
 def _address(array: NDArray[np.generic]) -> ctypes.c_void_p:
