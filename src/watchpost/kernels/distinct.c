@@ -24,11 +24,6 @@ KERNEL void wp_add_doubles(const double *values, int64_t count, uint8_t *registe
     for (int64_t i = 0; i < count; i++) raise_register(registers, mixed(values[i]));
 }
 
-/* The same by whole numbers, each as the double it is nearest to. */
-KERNEL void wp_add_integers(const int64_t *values, int64_t count, uint8_t *registers) {
-    for (int64_t i = 0; i < count; i++) raise_register(registers, mixed((double)values[i]));
-}
-
 /* Looks hashes up: each has two neighbouring places, which its first `bits` bits but the last of them name.
 
    counts[numbers[place]] goes up by one where the hash is found; the others' positions go to `unknown`. Returns how

@@ -5,32 +5,24 @@
    are sorted already, and merged here. */
 #include "kernels.h"
 
-enum type { DOUBLE = 0, INT64 = 1, INT32 = 2 };
+enum type { DOUBLE = 0, INT32 = 1 };
 
-static inline double value_at(const void *values, int64_t type, int64_t i) {
-    return type == DOUBLE  ? ((const double *)values)[i]
-           : type == INT64 ? (double)((const int64_t *)values)[i]
-                           : (double)((const int32_t *)values)[i];
-}
-
-/* Copies values to the row of a table, which holds doubles or 32-bit integers. */
+/* Copies values to a place of the table, which holds doubles or 32-bit integers; integers come from such only. */
 static void copy_values(void *table, bool integers, int64_t place, const void *values, int64_t type, int64_t start,
                         int64_t count) {
-    if (integers && type == INT32)
+    if (count == 0) return;
+    if (integers)
         memcpy((int32_t *)table + place, (const int32_t *)values + start, (size_t)count * 4);
-    else if (integers && type == INT64)
-        for (int64_t i = 0; i < count; i++)
-            ((int32_t *)table)[place + i] = (int32_t)((const int64_t *)values)[start + i];
     else if (type == DOUBLE)
         memcpy((double *)table + place, (const double *)values + start, (size_t)count * 8);
     else
-        for (int64_t i = 0; i < count; i++) ((double *)table)[place + i] = value_at(values, type, start + i);
+        for (int64_t i = 0; i < count; i++) ((double *)table)[place + i] = ((const int32_t *)values)[start + i];
 }
 
 /* Cuts the items that wait in level 0 and then the values into segments, each a row of `table`, `width` long.
 
    Rows are filled up with the largest value there is, which sorting leaves at the end. integers: the table holds 32-bit
-   integers, as all values and waiting items do, by the caller's word. What is left over is the caller's to keep. */
+   integers, as both the values and what waits are such, or nothing waits. What is left over is the caller's to keep. */
 KERNEL void wp_cut_segments(const void *waiting, int64_t waiting_type, int64_t waiting_count, const void *values,
                             int64_t type, const int64_t *lengths, int64_t segments, int64_t width, int64_t integers,
                             void *table) {

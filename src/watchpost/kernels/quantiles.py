@@ -16,8 +16,7 @@ Floats = NDArray[np.float64]
 Numbers = NDArray[np.float64 | np.int32]
 Counts = NDArray[np.int64]
 
-_NONE: Floats = np.empty(0)
-_DOUBLE, _INT32 = 0, 2
+_DOUBLE, _INT32 = 0, 1
 _HELD = 1 << 21  # numbers of eight bytes that a thread may keep room for
 _threads = threading.local()
 
@@ -62,7 +61,7 @@ def compact(
         4 * room, len(above) + sum(sum(level) // 2 for level in segments), len(segments[0]) * width
     )
     table = rest.view(np.int32 if integers else np.float64)[: len(segments[0]) * width].reshape(-1, max(width, 1))
-    waiting, values = np.ascontiguousarray(waiting), np.ascontiguousarray(values)
+    waiting, values = _contiguous(waiting), _contiguous(values)
     cut(
         _address(waiting), _type(waiting), _size(waiting), _address(values), _type(values), _address(lengths),
         _size(table), _count(width), _count(integers), _address(table),
@@ -89,6 +88,10 @@ def _work(*sizes: int) -> list[Floats]:
         if size <= _HELD:
             _threads.work = held
     return np.split(held[: sum(sizes)], np.cumsum(sizes[:-1]))
+
+
+def _contiguous(array: Numbers) -> Numbers:
+    return np.ascontiguousarray(array, np.int32 if array.dtype == np.int32 else np.float64)
 
 
 def _address(array: NDArray[np.generic]) -> ctypes.c_void_p:
