@@ -7,6 +7,7 @@
 | `fields` | fields of CSV and JSON payloads by name or place |
 | `redaction` | replacing fields by nothing or by a keyed hash |
 | `record` | CapturedCall, and the line of a capture file made from it (contract 1.2) |
+| `slices` | the lines of many calls at once |
 | `batches` | lines gathered by the hour of their invocation, under the name of the file they become |
 | `destinations` | a folder, an S3 bucket, or any callable that puts objects |
 | `spool`, `delivery` | what could not be written is kept within a bound, and tried again |

@@ -24,6 +24,7 @@ class _Open:
     since: float
     lines: list[bytes] = field(default_factory=list)
     size: int = 0
+    records: int = 0
 
 
 class OpenBatches:
@@ -33,14 +34,15 @@ class OpenBatches:
         self._prefix, self._seconds, self._bytes = prefix, flush_seconds, flush_bytes
         self._hours: dict[int, _Open] = {}
 
-    def add(self, line: bytes, at: float, now: float) -> None:
-        """Gather a line of an invocation at `at`."""
+    def add(self, lines: bytes, at: float, now: float, records: int = 1) -> None:
+        """Gather lines of invocations in the hour of `at`, the first of them then."""
         hour = int(at // HOUR)
         open_ = self._hours.get(hour)
         if open_ is None:
             open_ = self._hours[hour] = _Open(min(at, now))
-        open_.lines.append(line)
-        open_.size += len(line)
+        open_.lines.append(lines)
+        open_.size += len(lines)
+        open_.records += records
 
     def due(self, now: float) -> list[int]:
         """The hours to be written: old, large, or over, as a monitor reads an hour soon after it has ended."""
@@ -59,7 +61,7 @@ class OpenBatches:
         """An hour's lines as a file that is written now. unique: 128 random bits."""
         open_ = self._hours.pop(hour)
         key = f"{self._prefix}/{hour_folder(hour * HOUR)}/{file_name(now, unique)}"
-        return Batch(key, b"".join(open_.lines), len(open_.lines))
+        return Batch(key, b"".join(open_.lines), open_.records)
 
 
 def hour_folder(at: float) -> str:

@@ -10,7 +10,8 @@ from watchpost.capture.config import CaptureConfig
 from watchpost.capture.delivery import Delivery
 from watchpost.capture.destinations import Destination
 from watchpost.capture.predecessors import Marker
-from watchpost.capture.record import CapturedCall, Transcriber, event_id
+from watchpost.capture.record import Handed, Transcriber, call_of, event_id
+from watchpost.capture.slices import FEWEST, lines_at_once
 from watchpost.capture.spool import Spool
 
 
@@ -35,11 +36,12 @@ class Progress:
 
 
 class Collector:
-    """For one thread, but `progress`. Instants are seconds since 1970."""
+    """For one thread, but `progress`. Instants are seconds since 1970. plain: no payload needs to be looked into."""
 
     def __init__(self, config: CaptureConfig, destination: Destination, prefix: str, state: Path, rng: Random) -> None:
         self._config, self._state, self._rng = config, state, rng
         self._transcriber = Transcriber(config)
+        self.plain = self._transcriber.plain
         self._batches = OpenBatches(prefix, config.flush_seconds, config.flush_bytes)
         self._delivery = Delivery(destination, Spool(None, config.spool_bytes), rng.random)
         self._destination = destination
@@ -58,11 +60,27 @@ class Collector:
                 self._adopted += spool.adopt(dead.spool)
         self._delivery.retry(now)
 
-    def collect(self, calls: Sequence[CapturedCall], now: float) -> None:
+    def collect(self, calls: Sequence[Handed], now: float) -> None:
         """Gather the calls' lines, or count why they have none."""
+        if len(calls) < FEWEST or not self.plain:
+            self._collect_each(calls, now)
+            return
+        try:
+            lines = lines_at_once(calls, now, self._transcriber, self._rng.randbytes)
+        except Exception:  # noqa: BLE001  which call nobody thought of, and that it costs itself only, is found out below
+            lines = None
+        if lines is not None:
+            self._batches.add(lines.body, lines.at, now, lines.records)
+            return
+        middle = len(calls) // 2
+        self.collect(calls[:middle], now)
+        self.collect(calls[middle:], now)
+
+    def _collect_each(self, calls: Sequence[Handed], now: float) -> None:
         draw, line_of, add = self._rng.getrandbits, self._transcriber.line, self._batches.add
-        for call in calls:
+        for waiting in calls:
             try:
+                call = call_of(waiting)
                 at, event = now if call.at is None else call.at, call.event
                 line = line_of(call, at, draw(128) if event is None else event)
                 if isinstance(line, bytes):

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from operator import itemgetter
 from pathlib import Path
 from random import Random  # noqa: TID251  see CaptureWriter: an argument with a default, here at the serving process' edge
 from weakref import WeakSet
@@ -17,14 +18,17 @@ from watchpost.capture.config import CaptureConfig, check_name
 from watchpost.capture.counters import Counters
 from watchpost.capture.destinations import Destination, destination_of
 from watchpost.capture.exchange import Exchange
-from watchpost.capture.record import CapturedCall, kept
+from watchpost.capture.record import CapturedCall, Handed, handed, kept
+from watchpost.capture.slices import MOST_BYTES
 from watchpost.capture.states import state_folder
 
 _POLL_SECONDS = 0.1
-# The largest slice is some 0.5 ms of work, the smallest a tenth of that. Between slices the thread sleeps, so that a
+# The largest slice is some 0.5 ms of work, the smallest a tenth of that, where calls need no looking into; each that
+# does costs ten times as much. Between slices the thread sleeps, so that a
 # request never waits longer than a slice for the interpreter's lock; without a sleep it would wait for the 5 ms after
 # which Python makes threads take turns. Each sleep costs the requests a little, so a full queue is cut in larger ones.
-_LEAST_SLICE, _MOST_SLICE, _SLICES, _BREATH_SECONDS = 24, 256, 8, 0.0005
+_LEAST_SLICE, _MOST_SLICE, _MOST_LOOKED_INTO, _SLICES, _BREATH_SECONDS = 48, 512, 128, 8, 0.0005
+_size: Callable[[Handed], int] = itemgetter(10)
 
 
 class CaptureWriter:
@@ -60,6 +64,7 @@ class CaptureWriter:
         self._state = state_folder(self._destination, self.endpoint, self.variant, state)
         _, self._most = config.sampling.bounds
         self.samples = self._most < 1
+        self.most_body_bytes = config.max_body_bytes
         self._most_records, self._most_bytes = config.queue_records, config.queue_bytes
         self._closed = False
         self._reset()
@@ -70,7 +75,7 @@ class CaptureWriter:
         """Empty, without a thread: as made, or as a forked child begins."""
         self._rng = self._given_rng or Random()  # noqa: S311  ids need to be distinct, not secret
         self._lock = threading.Lock()
-        self._queue: deque[CapturedCall] = deque()
+        self._queue: deque[Handed] = deque()
         self._queued_bytes = 0
         self._handed_over = self._sampled_out = self._dropped = self._incomplete = self._oversized = self._faults = 0
         self._wake, self._flushes = threading.Event(), deque[threading.Event]()
@@ -114,23 +119,28 @@ class CaptureWriter:
                 if event is None:
                     return
                 call = replace(call, event=event)
-            self.take(call if call.at is not None else replace(call, at=self.clock()))
+            self.take(handed(call if call.at is not None else replace(call, at=self.clock())))
         except Exception:  # noqa: BLE001  the request must never feel a fault of ours; it is counted
             self.count_fault()
 
-    def take(self, call: CapturedCall) -> None:
+    def take(self, call: Handed) -> None:
         """Hand over a call that was admitted and has its instant, as submit does."""
         try:
-            size = len(call.input or b"") + len(call.output or b"")
-            with self._lock:
+            # A `with` costs as much again as the lock.
+            lock, size = self._lock, call[10]
+            lock.acquire()
+            try:
                 waiting = self._queued_bytes + size
-                if self._closed or len(self._queue) >= self._most_records or waiting > self._most_bytes:
+                if waiting > self._most_bytes or len(self._queue) >= self._most_records or self._closed:
                     self._dropped += 1
                     return
-                # Nothing the garbage collector would have to look at: a queue of thousands would cost every request.
+                # A tuple of bytes and texts, which the garbage collector looks at once and never again: else a queue
+                # of thousands would cost every request.
                 self._queue.append(call)
                 self._queued_bytes = waiting
                 self._handed_over += 1
+            finally:
+                lock.release()
             if self._thread is None:
                 self.start()
         except Exception:  # noqa: BLE001  the request must never feel a fault of ours; it is counted
@@ -244,7 +254,10 @@ class CaptureWriter:
         """Empty the queue as it stands, write what is due, note how far it came."""
         collector.note(self._handed_over)
         waiting = len(self._queue)
-        size = min(max(waiting // _SLICES, _LEAST_SLICE), _MOST_SLICE)
+        size = min(max(waiting // _SLICES, _LEAST_SLICE), _MOST_SLICE if collector.plain else _MOST_LOOKED_INTO)
+        # A few large bodies are as much work as many small ones.
+        if self._queued_bytes > MOST_BYTES:
+            size = min(size, waiting * MOST_BYTES // (2 * self._queued_bytes) + 1)
         for _ in range(-(-waiting // size)):
             now = self.clock()
             collector.collect(self._taken(size), now)
@@ -253,10 +266,10 @@ class CaptureWriter:
         collector.write_due(self.clock(), everything=everything)
         collector.note(self._handed_over)
 
-    def _taken(self, most: int) -> list[CapturedCall]:
+    def _taken(self, most: int) -> list[Handed]:
         with self._lock:
             taken = [self._queue.popleft() for _ in range(min(most, len(self._queue)))]
-            self._queued_bytes -= sum([len(call.input or b"") + len(call.output or b"") for call in taken])
+            self._queued_bytes -= sum(map(_size, taken))
             return taken
 
     def _after_fork(self) -> None:
