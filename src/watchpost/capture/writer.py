@@ -22,11 +22,13 @@ from watchpost.capture.record import CapturedCall, Handed, handed, kept
 from watchpost.capture.slices import MOST_BYTES
 from watchpost.capture.states import state_folder
 
-_POLL_SECONDS = 0.1
+# How many calls were handed over is noted often, as what is lost in a kill is counted by that. To empty the queue costs
+# the requests several changes of threads, so it waits for a few notes; but not when it is half full.
+_NOTE_SECONDS, _NOTES_A_TURN, _FULL = 0.1, 5, 0.5
 # The largest slice is some 0.5 ms of work, the smallest a tenth of that, where calls need no looking into; each that
-# does costs ten times as much. Between slices the thread sleeps, so that a
-# request never waits longer than a slice for the interpreter's lock; without a sleep it would wait for the 5 ms after
-# which Python makes threads take turns. Each sleep costs the requests a little, so a full queue is cut in larger ones.
+# does costs ten times as much. Between slices the thread sleeps, so that a request never waits longer than a slice for
+# the interpreter's lock; without a sleep it would wait for the 5 ms after which Python makes threads take turns. Each
+# sleep costs the requests a little, so a full queue is cut in larger ones.
 _LEAST_SLICE, _MOST_SLICE, _MOST_LOOKED_INTO, _SLICES, _BREATH_SECONDS = 48, 512, 128, 8, 0.0005
 _size: Callable[[Handed], int] = itemgetter(10)
 
@@ -66,6 +68,7 @@ class CaptureWriter:
         self.samples = self._most < 1
         self.most_body_bytes = config.max_body_bytes
         self._most_records, self._most_bytes = config.queue_records, config.queue_bytes
+        self._urgent_records, self._urgent_bytes = _FULL * config.queue_records, _FULL * config.queue_bytes
         self._closed = False
         self._reset()
         _LIVING.add(self)
@@ -131,9 +134,11 @@ class CaptureWriter:
             lock.acquire()
             try:
                 waiting = self._queued_bytes + size
-                if waiting > self._most_bytes or len(self._queue) >= self._most_records or self._closed:
-                    self._dropped += 1
-                    return
+                if waiting > self._urgent_bytes or len(self._queue) >= self._urgent_records or self._closed:
+                    if waiting > self._most_bytes or len(self._queue) >= self._most_records or self._closed:
+                        self._dropped += 1
+                        return
+                    self._wake.set()
                 # A tuple of bytes and texts, which the garbage collector looks at once and never again: else a queue
                 # of thousands would cost every request.
                 self._queue.append(call)
@@ -235,13 +240,18 @@ class CaptureWriter:
             collector.begin(self.clock())
         except Exception:  # noqa: BLE001  a worker's top loop: without a marker it still captures
             collector.count_fault()
+        notes = 0
         while not closing:
-            self._wake.wait(_POLL_SECONDS)
+            woken = self._wake.wait(_NOTE_SECONDS)
             self._wake.clear()
             closing = self._closed
             asked = [self._flushes.popleft() for _ in range(len(self._flushes))]
+            notes = 0 if woken or asked or closing else (notes + 1) % _NOTES_A_TURN
             try:
-                self._turn(collector, everything=bool(asked) or closing)
+                if notes:
+                    collector.note(self._handed_over)
+                else:
+                    self._turn(collector, everything=bool(asked) or closing)
             except Exception:  # noqa: BLE001  a worker's top loop: the fault is counted, the next turn goes on
                 collector.count_fault()
             for done in asked:
