@@ -138,7 +138,8 @@ class CaptureWriter:
                     if waiting > self._most_bytes or len(self._queue) >= self._most_records or self._closed:
                         self._dropped += 1
                         return
-                    self._wake.set()
+                    if not self._wake.is_set():
+                        self._wake.set()
                 # A tuple of bytes and texts, which the garbage collector looks at once and never again: else a queue
                 # of thousands would cost every request.
                 self._queue.append(call)
