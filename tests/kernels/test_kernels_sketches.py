@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from watchpost import kernels
-from watchpost.data.counting import survey_of
 from watchpost.kernels.distinct import hash_texts, look_up
+from watchpost.kernels.survey import survey
 from watchpost.profiles.column import ColumnProfile
 from watchpost.profiles.distinct import DistinctSketch, xxhash64_by_numpy
 from watchpost.profiles.kll import QuantileSketch, update_together
@@ -156,5 +156,4 @@ def test_few_texts_that_are_numbers_are_the_same_remembered_or_not(batches):
 @given(st.binary(max_size=300), st.integers(0, 400))
 def test_a_survey_counts_as_python_does(data, copies):
     data = data * copies
-    found = survey_of(data)
-    assert (found.lines, found.quotes, found.ascii) == (data.count(b"\n"), data.count(b'"'), data.isascii())
+    assert survey(data) == (data.count(b"\n"), data.count(b'"'), data.isascii())

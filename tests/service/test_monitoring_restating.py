@@ -366,13 +366,18 @@ def test_an_event_and_the_journal_tell_the_figures_before_and_after(world: World
     assert pending.entry.data["why"] == "labels of 2 records came late"
 
 
-def test_a_revision_that_fails_leaves_what_stood(world: World, runs: Counts) -> None:
+def restated_in_vain(world: World, runs: Counts) -> None:
+    """A window ran, labels came late, and the run that was to take them in failed."""
     traffic(world, [0])
     scheduled(world)
     settle(world, 3600)
     runs.end = FAILED
     labelled(world, NOON + HOUR, ["e0-10"])
     settle(world, SETTLED)
+
+
+def test_a_revision_that_fails_leaves_what_stood(world: World, runs: Counts) -> None:
+    restated_in_vain(world, runs)
     execution = next(each for each in world.monitoring.executions.all("hourly") if each.start == NOON)
     assert (execution.status, execution.revision, execution.job) == ("Completed", 1, runs.jobs[0])
     assert [alert.status for alert in world.monitoring.alerts.of("hourly")] == ["OK"]
@@ -384,12 +389,7 @@ def test_a_revision_that_fails_leaves_what_stood(world: World, runs: Counts) -> 
 
 
 def test_a_run_for_late_labels_that_fails_is_tried_again(world: World, runs: Counts) -> None:
-    traffic(world, [0])
-    scheduled(world)
-    settle(world, 3600)
-    runs.end = FAILED
-    labelled(world, NOON + HOUR, ["e0-10"])
-    settle(world, SETTLED)
+    restated_in_vain(world, runs)
     assert len(world.monitoring.late_labels.waiting()) == 1
     runs.end = None
     settle(world, SETTLED)

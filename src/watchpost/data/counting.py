@@ -4,14 +4,13 @@ Every count goes over pieces that stay in the processor's cache, which is four t
 `bytes.count`.
 """
 
-import ctypes
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from watchpost.kernels import function
+from watchpost.kernels.survey import survey
 
 _PIECE = 1 << 17
 _DOT, _ZERO = ord("."), ord("0")
@@ -52,22 +51,20 @@ def count_dots_between_digits(data: bytes) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What a block holds: newlines, quotes, and whether it is all ASCII."""
+    """What a block holds: how many newlines, whether there are quotes, and whether it is all ASCII."""
 
     lines: int
-    quotes: int
+    quoted: bool
     ascii: bool
 
 
 def survey_of(data: bytes) -> Survey:
     """All of it in one look, where the compiled kernels are at hand."""
-    survey = function("wp_survey", None)
-    if survey is None:
-        return Survey(count_byte(data, b"\n"), count_byte(data, b'"'), data.isascii())
-    found = np.zeros(3, np.int64)
-    survey(ctypes.c_char_p(data), ctypes.c_int64(len(data)), found.ctypes.data_as(ctypes.c_void_p))
-    lines, quotes, beyond = found.tolist()
-    return Survey(lines, quotes, not beyond)
+    found = survey(data)
+    if found is None:
+        return Survey(count_byte(data, b"\n"), b'"' in data, data.isascii())
+    lines, quotes, ascii_ = found
+    return Survey(lines, quotes > 0, ascii_)
 
 
 def _pieces(data: bytes) -> Iterator[Bytes]:

@@ -167,7 +167,7 @@ def _blocks(stream: IO[bytes], name: str, size: int) -> Iterator[_Block]:
                 yield _Block(data, line, count_byte(data, b"\n"), cut_off=not rest.endswith(b"\n"))
             return
         survey = survey_of(chunk)
-        unquoted = not survey.quotes and b'"' not in rest
+        unquoted = not survey.quoted and b'"' not in rest
         end = chunk.rfind(b"\n") + 1 if unquoted else _cut(chunk, quotes_open=rest.count(b'"') % 2 == 1)
         if not end:
             rest += chunk

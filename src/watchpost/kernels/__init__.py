@@ -10,6 +10,11 @@ import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _LIBRARY = Path(__file__).parent / ("_kernels.dll" if os.name == "nt" else "_kernels.so")
 
@@ -48,3 +53,13 @@ def function(name: str, result: type[ctypes.c_int64] | None = ctypes.c_int64) ->
     found: Callable[..., int] = kernels[name]
     found.restype = result  # type: ignore[attr-defined]  # ctypes' function pointers have it
     return found
+
+
+def address(array: "NDArray[np.generic]") -> ctypes.c_void_p:
+    """Where a contiguous array lies, for a call. The pointer keeps the array alive; its bare address would not."""
+    return array.ctypes.data_as(ctypes.c_void_p)
+
+
+def size(array: "NDArray[np.generic]") -> ctypes.c_int64:
+    """How long an array is, for a call."""
+    return ctypes.c_int64(len(array))

@@ -5,7 +5,7 @@ import ctypes
 import numpy as np
 from numpy.typing import NDArray
 
-from watchpost.kernels import function
+from watchpost.kernels import address, function, size
 
 
 def add_numbers(values: NDArray[np.float64], registers: NDArray[np.uint8]) -> bool:
@@ -14,9 +14,7 @@ def add_numbers(values: NDArray[np.float64], registers: NDArray[np.uint8]) -> bo
     if add is None:
         return False
     values = np.ascontiguousarray(values)
-    add(
-        ctypes.c_void_p(values.ctypes.data), ctypes.c_int64(len(values)), ctypes.c_void_p(registers.ctypes.data)
-    )  # fmt: skip
+    add(address(values), size(values), address(registers))
     return True
 
 
@@ -30,8 +28,8 @@ def hash_texts(texts: bytes, lengths: NDArray[np.uint32], seed: int) -> NDArray[
         return None
     lengths, hashes = np.ascontiguousarray(lengths), np.empty(len(lengths), np.uint64)
     hash_each(
-        ctypes.c_char_p(texts), ctypes.c_void_p(lengths.ctypes.data), ctypes.c_int64(len(lengths)),
-        ctypes.c_uint64(seed), ctypes.c_void_p(hashes.ctypes.data),
+        ctypes.c_char_p(texts), address(lengths), size(lengths),
+        ctypes.c_uint64(seed), address(hashes),
     )  # fmt: skip
     return hashes
 
@@ -49,9 +47,9 @@ def look_up(
         return None
     hashes, unknown = np.ascontiguousarray(hashes), np.empty(len(hashes), np.uint32)
     found = look(
-        ctypes.c_void_p(hashes.ctypes.data), ctypes.c_int64(len(hashes)), ctypes.c_void_p(known.ctypes.data),
-        ctypes.c_void_p(numbers.ctypes.data), ctypes.c_int64(len(known).bit_length() - 1),
-        ctypes.c_void_p(counts.ctypes.data), ctypes.c_void_p(unknown.ctypes.data),
+        address(hashes), size(hashes), address(known),
+        address(numbers), _bits(known),
+        address(counts), address(unknown),
     )  # fmt: skip
     return unknown[:found]
 
@@ -69,8 +67,12 @@ def codes_of(
         return None
     hashes, found = np.ascontiguousarray(hashes), np.empty(len(hashes), np.uint16)
     known_of_them = look(
-        ctypes.c_void_p(hashes.ctypes.data), ctypes.c_int64(len(hashes)), ctypes.c_void_p(known.ctypes.data),
-        ctypes.c_void_p(codes.ctypes.data), ctypes.c_int64(len(known).bit_length() - 1),
-        ctypes.c_void_p(found.ctypes.data),
+        address(hashes), size(hashes), address(known),
+        address(codes), _bits(known),
+        address(found),
     )  # fmt: skip
     return found if known_of_them == len(hashes) else None
+
+
+def _bits(places: NDArray[np.uint64]) -> ctypes.c_int64:
+    return ctypes.c_int64(len(places).bit_length() - 1)

@@ -10,7 +10,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from watchpost.kernels import function
+from watchpost.kernels import address, function, size
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.float64 | np.int32]
@@ -63,15 +63,15 @@ def compact(
     table = rest.view(np.int32 if integers else np.float64)[: len(segments[0]) * width].reshape(-1, max(width, 1))
     waiting, values = _contiguous(waiting), _contiguous(values)
     cut(
-        _address(waiting), _type(waiting), _size(waiting), _address(values), _type(values), _address(lengths),
-        _size(table), _count(width), _count(integers), _address(table),
+        address(waiting), _type(waiting), size(waiting), address(values), _type(values), address(lengths),
+        size(table), _count(width), _count(integers), address(table),
     )  # fmt: skip
     table.sort(axis=1)
     merge(
-        _address(table), _type(table), _count(width), _size(levels.counts),
-        _address(np.fromiter(map(len, segments), np.int64)), _address(lengths), _address(levels.compactions),
-        _address(levels.offsets), _address(above), _address(levels.counts), _address(kept), _address(edges),
-        _size(edges), _address(below), _address(work), _count(room),
+        address(table), _type(table), _count(width), size(levels.counts),
+        address(np.fromiter(map(len, segments), np.int64)), address(lengths), address(levels.compactions),
+        address(levels.offsets), address(above), address(levels.counts), address(kept), address(edges),
+        size(edges), address(below), address(work), _count(room),
     )  # fmt: skip
     return kept[: int(levels.counts[1:].sum())].copy()
 
@@ -81,26 +81,17 @@ def _work(*sizes: int) -> list[Floats]:
 
     Mapped by itself, as among the C library's own it would keep what is freed around it from being given back.
     """
-    size = max(sum(sizes), 1)
+    needed = max(sum(sizes), 1)
     held: Floats | None = getattr(_threads, "work", None)
-    if held is None or len(held) < size:
-        held = np.frombuffer(mmap.mmap(-1, 8 << (size - 1).bit_length()))
-        if size <= _HELD:
+    if held is None or len(held) < needed:
+        held = np.frombuffer(mmap.mmap(-1, 8 << (needed - 1).bit_length()))
+        if needed <= _HELD:
             _threads.work = held
     return np.split(held[: sum(sizes)], np.cumsum(sizes[:-1]))
 
 
 def _contiguous(array: Numbers) -> Numbers:
     return np.ascontiguousarray(array, np.int32 if array.dtype == np.int32 else np.float64)
-
-
-def _address(array: NDArray[np.generic]) -> ctypes.c_void_p:
-    # Holds the array for as long as the pointer lives; its bare address would not.
-    return array.ctypes.data_as(ctypes.c_void_p)
-
-
-def _size(array: NDArray[np.generic]) -> ctypes.c_int64:
-    return ctypes.c_int64(len(array))
 
 
 def _count(number: int) -> ctypes.c_int64:

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from watchpost.kernels import function
+from watchpost.kernels import address, function
 
 Kind = Literal["skipped", "whole", "fraction", "cell", "text"]
 """What a field is read as. whole: `[-+]?[0-9]{1,18}`; fraction: `[-+]?[0-9]+\\.[0-9]+` and perhaps an exponent; cell:
@@ -122,7 +122,7 @@ def read_rows(
     texts = (_Piece * len(bytes_of))(*[_Piece(piece.ctypes.data, len(piece)) for piece in bytes_of])
     outcome = read(
         texts, ctypes.c_int64(len(texts)), ctypes.c_int64(rows), asked, ctypes.c_int64(len(fields)),
-        ctypes.c_char_p(ending), ctypes.c_int64(len(ending)), ctypes.c_void_p(_powers().ctypes.data),
+        ctypes.c_char_p(ending), ctypes.c_int64(len(ending)), address(_powers()),
         ctypes.byref(table.schema), ctypes.byref(table.array),
     )  # fmt: skip
     if outcome == -2:

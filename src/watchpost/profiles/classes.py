@@ -12,11 +12,12 @@ from watchpost.profiles.statistics import ClassCounts, InferredType
 INTEGRAL = r"^[-+]? ?[0-9]+$"
 FRACTIONAL = r"^[-+]? ?[0-9]+(?:\.[0-9]+|(?:\.[0-9]+)?[Ee][-+]?[0-9]+)$"
 BOOLEAN = r"^(?:true|false)$"
+_NUMERIC_START = r"^[-+]? ?[0-9]"
 
 # The same for a few texts, where polars' start-up would cost more than the work.
-INTEGRAL_TEXT = re.compile(INTEGRAL.removesuffix("$"))
-FRACTIONAL_TEXT = re.compile(FRACTIONAL.removesuffix("$"))
-MAY_BE_NUMERIC = re.compile("[-+]? ?[0-9]")
+INTEGRAL_TEXT = re.compile(INTEGRAL)
+FRACTIONAL_TEXT = re.compile(FRACTIONAL)
+MAY_BE_NUMERIC = re.compile(_NUMERIC_START)
 TRUTH_VALUES = frozenset(("true", "false"))
 
 
@@ -37,7 +38,7 @@ def is_numeric(cells: pl.Expr) -> pl.Expr:
 
 def may_be_numeric(cells: pl.Expr) -> pl.Expr:
     """Which text cells begin like a number: all numbers and some others, at a third of the cost."""
-    return cells.str.contains(r"^[-+]? ?[0-9]")
+    return cells.str.contains(_NUMERIC_START)
 
 
 def is_boolean(cells: pl.Expr) -> pl.Expr:
